@@ -46,6 +46,14 @@ class Model:
         array = np.asarray(array)
         return self.tensor(array.shape, array.dtype, data=array, **quantization)
 
+    def int4(self, array, scale):
+        """Integers of 4 bits, the first of two in the lower half of a byte; one scale a filter."""
+        flat = np.asarray(array).ravel() & 15
+        flat = np.append(flat, np.zeros(len(flat) % 2, flat.dtype))
+        number = self.const((flat[0::2] | flat[1::2] << 4).astype("uint8"), scale=scale)
+        self.tensors[number].shape, self.tensors[number].type = list(array.shape), 17
+        return number
+
     def sparse(self, array, block):
         """Weights `[filters, 1, 1, channels]` as rows of blocks of channels; blocks of zeros are left out."""
         filters, channels = array.shape[0], array.shape[-1]
@@ -541,6 +549,63 @@ def main():
         if dtype != "uint8":
             cases.add_both("transpose_conv with gaps", dtype, transposed((2, 2), (3, 3), 0, (14, 17), 0, True))
             cases.add_both("transpose_conv to a computed shape", dtype, transposed((3, 3), (1, 1), 0, (5, 6), 0, True, 4))
+
+    for dtype, levels in [("int8", (0.09, -7)), ("uint8", (0.09, 121)), ("float32", ())]:
+
+        def dilated(model, y, dtype=dtype, levels=levels):
+            """A convolution between blocks of space, as TensorFlow writes a dilated one."""
+            inside = model.tensor((4, 4, 4, 4), dtype, *levels)
+            block = model.const(np.array([2, 2], "int32"))
+            model.op("SPACE_TO_BATCH_ND", [y, block, model.const(np.array([[1, 2], [1, 1]], "int32"))], [inside])
+            if dtype == "float32":
+                w = model.const(rng.normal(size=(3, 3, 3, 4)).astype(dtype))
+            else:
+                values = integers(dtype, (3, 3, 3, 4))
+                unsigned = dtype == "uint8"
+                w = model.const(values if unsigned else np.maximum(values, -127), scale=0.008, zero=99 if unsigned else 0)
+            made = model.tensor((4, 2, 2, 3), dtype, *levels)
+            fields = {"padding": 1, "strideH": 1, "strideW": 1, "fusedActivationFunction": 0}
+            model.op("CONV_2D", [inside, w, model.const(np.zeros(3, "float32")) if dtype == "float32" else model.const(
+                np.zeros(3, "int32"), scale=0.008 * 0.09)], [made], "Conv2DOptions", 3 if dtype == "int8" else 1, **fields)
+            output = model.tensor((1, 4, 3, 3), dtype, *levels)
+            crops = model.const(np.array([[0, 0], [0, 1]], "int32"))
+            model.op("BATCH_TO_SPACE_ND", [made, model.const(np.array([2, 2], "int32")), crops], [output])
+            return output
+
+        add("convolution between blocks", dtype, dilated)
+
+        def flattened(model, y, dtype=dtype, levels=levels):
+            """A new shape that is computed, as TensorFlow writes one where the batch is open."""
+            output = model.tensor((1, 1), dtype, *levels)
+            model.tensors[output].shapeSignature = [-1, -1]
+            shape, batch, parts = model.tensor((4,), "int32"), model.tensor((), "int32"), model.tensor((2,), "int32")
+            model.op("SHAPE", [y], [shape], "ShapeOptions", outType=2)
+            ends = [model.const(np.array([n], "int32")) for n in (0, 1, 1)]
+            model.op("STRIDED_SLICE", [shape, *ends], [batch], "StridedSliceOptions", shrinkAxisMask=1)
+            model.op("PACK", [batch, model.const(np.array(120, "int32"))], [parts], "PackOptions", valuesCount=2)
+            model.op("RESHAPE", [y, parts], [output], "ReshapeOptions")
+            return output
+
+        add("reshape to a computed shape", dtype, flattened)
+
+    def int4(kind, shape, out):
+        def build(model, y):
+            scales = rng.uniform(0.06, 0.2, shape[0]).astype("float32")
+            w = model.int4(rng.integers(-7, 8, shape), scale=scales)
+            bias = model.const(rng.integers(-900, 900, shape[0]).astype("int32"), scale=scales * 0.09)
+            output = model.tensor(out, "int8", 0.2, -7)
+            if kind == "CONV_2D":
+                fields = {"padding": 0, "strideH": 1, "strideW": 1, "fusedActivationFunction": 1}
+                model.op(kind, [y, w, bias], [output], "Conv2DOptions", 7, **fields)
+            else:
+                model.op(kind, [y, w, bias], [output], "FullyConnectedOptions", 7)
+            return output
+
+        return build
+
+    cases.add_both("conv_2d int4 weights", "int8", int4("CONV_2D", (3, 3, 2, 4), (1, 5, 6, 3)))
+    cases.add_both("conv_2d int4 weights, odd", "int8", int4("CONV_2D", (3, 1, 1, 4), (1, 5, 6, 3)))
+    cases.add_both("fully_connected int4 weights", "int8", int4("FULLY_CONNECTED", (50, 120), (1, 50)))
 
     json.dump(cases.cases, sys.stdout, separators=(",", ":"))
     print(f"{len(cases.cases)} cases", file=sys.stderr)

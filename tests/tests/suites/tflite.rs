@@ -13,7 +13,9 @@ use formats::images::{ImageOptions, Images, Preprocessing};
 use formats::onnx::write::{WriteOptions, to_bytes};
 use formats::{ReadOptions, TfliteKernels};
 use inference::{FloatExecutor, MacExecutor, Session};
-use network::{ActivationQuantization, DataType, IntegerFunction, LayerId, Network, NoteKind, Op, Unary};
+use network::{
+    ActivationQuantization, DataType, Failure, IntegerFunction, LayerId, Mend, Network, NoteKind, Op, Unary,
+};
 use runner::{
     EngineExecutor, Evaluation, EvaluationPlan, Hardware, ImageSamples, Metric, Quantization, evaluate, prepare,
 };
@@ -106,8 +108,10 @@ fn operators_give_what_the_reference_kernels_give() {
 }
 
 #[test]
-fn transposed_convolutions_give_what_the_default_kernels_give() {
-    assert_eq!(cases().iter().filter(|case| case.default.is_some()).count(), 28);
+fn layers_give_what_the_default_kernels_give() {
+    let names =
+        |start: &str| cases().iter().filter(|case| case.default.is_some() && case.name.starts_with(start)).count();
+    assert_eq!((names("transpose_conv"), names("conv_2d int4"), names("fully_connected int4")), (28, 2, 1));
     all_give(TfliteKernels::Optimized, |case| case.default.as_deref());
 }
 
@@ -246,6 +250,39 @@ fn recurrent_operators_that_are_not_run_say_why() {
     ];
     let expected = expected.map(|(name, reason)| (name.to_string(), Some(reason.to_string())));
     assert_eq!(reasons, expected);
+}
+
+/// `reference/tflite-told.json`; `python/tflite_told.py` made it.
+#[test]
+fn what_is_not_understood_is_told() {
+    let cases = Recorded::all("tflite-told.json");
+    let read = |name: &str| read(cases.iter().find(|case| case.name == name).expect("it is recorded").file.clone());
+    // Layers, nodes that are not costed, and what is said of them.
+    let told = [
+        ("own operator with weights", 2, 1, "not costed: this operator is not known and reads a constant matrix"),
+        ("own operator without weights", 2, 0, "operator CUSTOM:AcmeScale (node \"t1\") is not run"),
+        ("compiled part", 2, 1, "not costed: a part of the network that was compiled for an accelerator"),
+        ("graph in an operator", 2, 1, "not costed: it holds graphs of its own, which are not read"),
+        ("gather of a table", 2, 0, "operator GATHER"),
+        ("layer behind an open shape", 1, 1, "not costed: the shape of its input is not known"),
+    ];
+    check_all(told, |&(name, layers, not_costed, said)| {
+        let network = read(name).expect("it is valid");
+        let notes = texts(network.notes()).join("\n");
+        assert!(notes.contains(said), "{notes}");
+        assert_eq!((network.layers().len(), network.not_costed().len()), (layers, not_costed), "{notes}");
+    });
+    let refused = [
+        ("torn batch", "do not divide into a batch of 3", Mend::NoBatchAxis),
+        ("open image", "shape [?, ?, ?, 4] has open extents besides the batch", Mend::GiveInputShape),
+    ];
+    check_all(refused, |&(name, said, mend)| {
+        let error = read(name).expect_err("it is refused");
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(error.mend(), Some(mend));
+    });
+    let network = read("bias of axis 3").expect("LiteRT for microcontrollers reads it, too");
+    assert!(network.layers()[0].bias.is_some());
 }
 
 /// A recorded LSTM whose operator reads another tensor at one of its places.

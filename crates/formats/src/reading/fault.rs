@@ -24,6 +24,14 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// Whether the node cannot stay in the graph, and nothing is read.
+    pub(crate) fn ends_reading(&self) -> bool {
+        match self {
+            Fault::Invalid(_) | Fault::Unsupported(_) | Fault::OpenShape(_) | Fault::TornBatch(_) => true,
+            Fault::NotRun(_) | Fault::NotCosted(_) | Fault::UnknownShape => false,
+        }
+    }
+
     /// The same with its place in front.
     pub(crate) fn within(self, place: &str) -> Self {
         let placed = |problem: String| format!("{place}: {problem}");

@@ -9,15 +9,19 @@ use network::{Network, NetworkError, Node, NoteKind, Op, ValueId};
 use super::builder::{Builder, Held, Slot};
 use super::constants::Constant;
 use super::layout::{self, element_count};
+use super::names;
 use super::operation::Operation;
 use super::operators;
-use super::schema::{Model, Operator, TensorInfo};
+use super::schema::{INT4, Model, Operator, TensorInfo};
 use super::steps::steps_first;
 use crate::options::{BatchAxis, ReadOptions};
 use crate::reading::fault::{Fault, invalid, unsupported};
 use crate::reading::findings::{Finding, NOT_HANDLED};
 use crate::reading::finish::{counted, finished};
 use crate::reading::unread;
+
+/// Why a layer is not costed behind an operator that is not understood.
+const UNKNOWN_SHAPE: &str = "the shape of its input is not known";
 
 /// Builds a network from a decoded model.
 pub(super) fn build(
@@ -36,7 +40,7 @@ pub(super) fn build(
         builder.add_operator(operation).map_err(|fault| fault.at(path, format!("operator {place:?}")))?;
     }
     let outputs = builder.add_outputs(model).map_err(at_graph)?;
-    let open_batch = !inputs.is_empty() && !builder.reshaped && model.tensors[model.inputs[0]].open_batch;
+    let open_batch = !inputs.is_empty() && !builder.reshaped && model.tensors[model.inputs[0]].is_open(0);
     if model.other_graphs > 0 {
         builder.note(NoteKind::LeftOut, format!("the file has {} more graphs, which are not read", model.other_graphs));
     }
@@ -57,7 +61,7 @@ impl Builder<'_> {
             };
             let held = self.held(info, stored, file).map_err(wrong)?;
             let stored = matches!(held, Held::Constant(_));
-            self.slots.push(Slot { info: info.clone(), held, stored });
+            self.slots.push(Slot { info: info.clone(), held, stored, is_unknown: false });
         }
         Ok(())
     }
@@ -65,8 +69,12 @@ impl Builder<'_> {
     /// What the file stores of a tensor.
     fn held(&mut self, info: &TensorInfo, stored: Option<(usize, usize)>, file: &Bytes) -> Result<Held, String> {
         let Some((start, len)) = stored else { return Ok(Held::Nothing) };
-        let Ok(data_type) = info.data_type else { return Ok(Held::Computed) };
         let bytes = file.slice(start..start + len);
+        let data_type = match info.data_type {
+            Ok(data_type) => data_type,
+            Err(INT4) if info.sparsity.is_none() => return self.held_nibbles(info, &bytes),
+            Err(_) => return Ok(Held::Computed),
+        };
         let Some(sparsity) = &info.sparsity else {
             return Constant::stored(info, data_type, bytes).map(Held::Constant);
         };
@@ -74,6 +82,13 @@ impl Builder<'_> {
         self.budget = left;
         let dense = sparsity.expand(&info.shape, data_type.size(), &bytes)?;
         Constant::stored(info, data_type, dense.into()).map(Held::Constant)
+    }
+
+    /// Integers of 4 bits, which take a byte each here.
+    fn held_nibbles(&mut self, info: &TensorInfo, bytes: &[u8]) -> Result<Held, String> {
+        let Some(left) = self.budget.checked_sub(element_count(&info.shape)?) else { return Ok(Held::Computed) };
+        self.budget = left;
+        Constant::of_nibbles(info, bytes).map(Held::Constant)
     }
 
     /// Makes the inputs of the graph, as the file lays them out, and brings those of rank 4 into the order used here.
@@ -95,6 +110,17 @@ impl Builder<'_> {
             }
             let (name, shape) = (info.name.clone(), info.shape.clone());
             let data_type = info.data_type.map_err(|t| unsupported!("input {name:?}: elements of type {t}"))?;
+            let is_placed = |axis: usize| self.slots[tensor].info.is_open(axis) && shape[axis] == 1;
+            if given.is_none() && (1..shape.len()).any(is_placed) {
+                let shown = (0..shape.len()).map(|axis| match self.slots[tensor].info.is_open(axis) {
+                    true => "?".to_string(),
+                    false => shape[axis].to_string(),
+                });
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                return Err(Fault::OpenShape(format!(
+                    "input {name:?}: shape [{shown}] has open extents besides the batch"
+                )));
+            }
             if shape.contains(&0) {
                 return Err(invalid!("input {name:?}: shape {shape:?} has an extent of 0"));
             }
@@ -182,9 +208,11 @@ impl Builder<'_> {
             return self.fold(&operation);
         }
         let before = self.network.mark();
-        match operators::lower(self, &operation) {
+        let is_behind_unknown = operation.inputs.iter().flatten().any(|&t| self.slots[t].is_unknown);
+        let lowered = if is_behind_unknown { Err(Fault::UnknownShape) } else { operators::lower(self, &operation) };
+        match lowered {
             Ok(()) => Ok(()),
-            Err(fault @ (Fault::Invalid(_) | Fault::Unsupported(_))) => Err(fault),
+            Err(fault) if fault.ends_reading() => Err(fault),
             Err(fault) => {
                 self.network.rewind(before);
                 self.add_unsupported(&operation, fault)
@@ -198,7 +226,7 @@ impl Builder<'_> {
         let folded = operators::fold(self, operation)?;
         if let (Some(constant), Some(&output)) = (&folded, operation.outputs.first()) {
             let (found, info) = (&constant.tensor.shape, &self.slots[output].info);
-            if *found != info.shape {
+            if !info.may_have(found) && !info.shape.is_empty() {
                 return Err(invalid!("it makes {:?} of shape {found:?}; the file says {:?}", info.name, info.shape));
             }
         }
@@ -222,17 +250,23 @@ impl Builder<'_> {
         let (reason, cost) = match fault {
             Fault::NotCosted(reason) => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) if operation.has_weights() => (reason.clone(), Some(reason)),
-            Fault::NotRun(reason) => (reason, None),
-            Fault::UnknownShape | Fault::Invalid(_) | Fault::Unsupported(_) => (String::new(), None),
-            Fault::OpenShape(_) | Fault::TornBatch(_) => (String::new(), None),
+            Fault::NotRun(reason) => (reason, self.may_multiply(operation).map(str::to_string)),
+            Fault::UnknownShape => (String::new(), operation.has_weights().then(|| UNKNOWN_SHAPE.to_string())),
+            fault @ (Fault::Invalid(_) | Fault::Unsupported(_) | Fault::OpenShape(_) | Fault::TornBatch(_)) => {
+                return Err(fault);
+            }
         };
         let inputs = operation.inputs.iter().flatten();
         let inputs: Vec<Option<ValueId>> = inputs
             .filter_map(|&t| if let Held::Value(id) = self.slots[t].held { Some(Some(id)) } else { None })
             .collect();
         let mut outputs = Vec::new();
+        let is_behind_unknown = operation.inputs.iter().flatten().any(|&t| self.slots[t].is_unknown);
         for &tensor in operation.outputs {
             let info = self.slots[tensor].info.clone();
+            // A 1 that stands in an open extent is no extent.
+            let is_placed = (1..info.shape.len()).any(|axis| info.is_open(axis) && info.shape[axis] == 1);
+            self.slots[tensor].is_unknown = is_behind_unknown || is_placed;
             let shape = layout::ours(&info.shape);
             let value = self.new_value(&info.name, info.data_type.ok(), Some(shape), None);
             self.slots[tensor].held = Held::Value(value);
@@ -245,6 +279,23 @@ impl Builder<'_> {
         let (name, op_type) = (operation.name.clone(), operation.kind.to_string());
         self.network.add_node(Node { name, op_type, op: Op::Unsupported, inputs, outputs });
         Ok(())
+    }
+
+    /// Why an operator that is not understood may multiply weights that no layer stands for; `None` where it has none.
+    fn may_multiply(&self, operation: &Operation<'_>) -> Option<&'static str> {
+        if names::is_compiled(operation.kind) {
+            return Some("a part of the network that was compiled for an accelerator");
+        }
+        if names::has_graphs(operation.kind) {
+            return Some("it holds graphs of its own, which are not read");
+        }
+        let is_matrix = |&tensor: &usize| {
+            let slot = &self.slots[tensor];
+            matches!(slot.held, Held::Constant(_) | Held::Computed) && slot.info.shape.len() >= 2
+        };
+        let reads_matrix = operation.inputs.iter().flatten().any(is_matrix);
+        (names::is_unknown(operation.kind) && reads_matrix)
+            .then_some("this operator is not known and reads a constant matrix")
     }
 
     fn finish(

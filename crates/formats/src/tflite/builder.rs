@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) held: Held,
     /// Whether the file has its elements.
     pub(super) stored: bool,
+    /// Whether an operator that is not understood makes it, and the file leaves extents besides the batch open.
+    pub(super) is_unknown: bool,
 }
 
 /// What is known of a tensor.
@@ -185,7 +187,7 @@ impl<'a> Builder<'a> {
         element_count(shape).map_err(|problem| invalid!("{problem}"))?;
         let info = &mut self.slots[tensor].info;
         // A tensor without extents may be one whose shape is only known in a run.
-        if info.shape != shape && !self.reshaped && !info.shape.is_empty() {
+        if !info.may_have(shape) && !self.reshaped && !info.shape.is_empty() {
             return Err(invalid!(
                 "it makes shape {shape:?}, but the file declares {:?} for {:?}",
                 info.shape,

@@ -29,6 +29,22 @@ impl Constant {
         Ok(Self { tensor, dequantized: None })
     }
 
+    /// Integers of 4 bits with a sign, the first of two in the lower half of a byte, as integers of 8 bits.
+    pub(super) fn of_nibbles(info: &TensorInfo, bytes: &[u8]) -> Result<Self, String> {
+        let (shape, found) = (info.shape.clone(), bytes.len());
+        let count = element_count(&shape)?;
+        if found != count.div_ceil(2) {
+            return Err(format!("{found} stored bytes; shape {shape:?} of int4 needs {}", count.div_ceil(2)));
+        }
+        let of_byte = |byte: &u8| [(byte << 4) as i8 >> 4, *byte as i8 >> 4];
+        let integers: Vec<u8> = bytes.iter().flat_map(of_byte).take(count).map(|integer| integer as u8).collect();
+        let chunks = vec![integers.into()];
+        Ok(Self {
+            tensor: Tensor { data_type: DataType::I8, shape, encoding: Encoding::Raw, chunks },
+            dequantized: None,
+        })
+    }
+
     pub(super) fn is_real(&self) -> bool {
         self.tensor.data_type.is_real() || self.dequantized.is_some()
     }

@@ -12,6 +12,7 @@ use super::builder::{Builder, Held};
 use super::fused::Fused;
 use super::operation::Operation;
 use super::quantization::Multiplier;
+use super::schema::INT4;
 use super::windows::{Padding, same_or_valid};
 use crate::options::TfliteKernels;
 use crate::reading::fault::{Fault, invalid, not_costed};
@@ -45,7 +46,8 @@ struct Draft {
     rounds_once: bool,
     /// Whether the file says that sums of 16-bit activations have 32 bits. They have 64 otherwise.
     narrow_sums: bool,
-    /// Whether XNNPACK leaves the layer to a kernel of LiteRT's own, which rounds in fixed point.
+    /// Whether XNNPACK leaves the layer to a kernel of LiteRT's own, which rounds in fixed point. So it does with convolutions
+    /// whose weights have 4 bits.
     own_kernel: bool,
 }
 
@@ -153,7 +155,7 @@ impl Window {
             float_product: b.data_type(x)? == DataType::U8,
             rounds_once: false,
             narrow_sums: self.narrow_sums,
-            own_kernel: false,
+            own_kernel: b.slots[operation.input(1)?].info.data_type == Err(INT4),
         };
         draft.lower(b, operation)
     }

@@ -30,11 +30,14 @@
 //! steps.rs         what goes from step to step in recurrent operators; integer_steps.rs the same on integers
 //! activation.rs ... the operators, one file for each family: activation, elementwise, mac, movement, recurrent, reduce,
 //!                  reshape, svdf, windows
+//! batches.rs       blocks of space that become images of a batch, and back
+//! shape_numbers.rs what operators make of the numbers of a shape
 //! operators.rs     which function understands which operator
 //! build.rs         the pass over the operators
 //! ```
 
 mod activation;
+mod batches;
 mod build;
 mod builder;
 mod constants;
@@ -54,6 +57,7 @@ mod recurrent;
 mod reduce;
 mod reshape;
 mod schema;
+mod shape_numbers;
 mod sparsity;
 mod steps;
 mod svdf;

@@ -251,9 +251,15 @@ struct Cut {
 
 /// STRIDED_SLICE: begin, end and stride of each axis, with masks.
 pub(super) fn strided_slice(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
-    operation.arity(4, 4)?;
     let x = operation.input(0)?;
-    let from = b.shape(x).to_vec();
+    let cuts = strided_cuts(b, operation)?;
+    cut(b, operation, x, &cuts)
+}
+
+/// What STRIDED_SLICE takes of each axis.
+fn strided_cuts(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Vec<Cut>, Fault> {
+    operation.arity(4, 4)?;
+    let from = b.shape(operation.input(0)?).to_vec();
     let [begin, end, stride] = [1, 2, 3].map(|i| operation.input(i).and_then(|tensor| b.known_ints(tensor, 64)));
     let (begin, end, stride) = (begin?, end?, stride?);
     let mask = |field: usize| operation.options.scalar(field, 0i32);
@@ -288,7 +294,18 @@ pub(super) fn strided_slice(b: &mut Builder<'_>, operation: &Operation<'_>) -> R
         }
         cuts.push(Cut { start, end: end.max(start), step: stride[axis], shrink });
     }
-    cut(b, operation, x, &cuts)
+    Ok(cuts)
+}
+
+/// What STRIDED_SLICE takes of a list, and whether that is a single number without an axis.
+pub(super) fn cut_of_list(b: &Builder<'_>, operation: &Operation<'_>, list: &[i64]) -> Result<(Vec<i64>, bool), Fault> {
+    let cuts = strided_cuts(b, operation)?;
+    let [Cut { start, end, step, shrink }] = cuts.as_slice() else {
+        return Err(not_run!("a constant of several axes is not cut"));
+    };
+    // Cuts lie within the axis.
+    let taken = list[*start as usize..*end as usize].iter().step_by(*step as usize).copied().collect();
+    Ok((taken, *shrink))
 }
 
 /// Cuts every axis, then drops those that shrink.

@@ -27,6 +27,22 @@ pub(super) fn has_weights(name: &str) -> bool {
     NAMES.contains(&name) || name == "STABLEHLO_DOT_GENERAL"
 }
 
+/// Whether an operator is a part of a network that a compiler made for an accelerator: its weights lie in bytes that only
+/// the accelerator reads. They are those of Coral's Edge TPU, of Arm's Ethos-U and of NXP's Neutron.
+pub(super) fn is_compiled(name: &str) -> bool {
+    matches!(name, "CUSTOM:edgetpu-custom-op" | "CUSTOM:ethos-u" | "CUSTOM:NeutronGraph" | "DELEGATE")
+}
+
+/// Whether an operator runs graphs of the file that are not read.
+pub(super) fn has_graphs(name: &str) -> bool {
+    matches!(name, "IF" | "WHILE" | "CALL" | "STABLEHLO_WHILE" | "STABLEHLO_CASE" | "STABLEHLO_COMPOSITE")
+}
+
+/// Whether nothing is known of an operator: somebody's own one, or one that is newer than this list.
+pub(super) fn is_unknown(name: &str) -> bool {
+    name.starts_with("CUSTOM") || !OPERATORS.contains(&name)
+}
+
 /// Names by number.
 #[rustfmt::skip]
 const OPERATORS: [&str; 210] = [

@@ -3,7 +3,9 @@
 use super::builder::{Builder, Held};
 use super::constants::Constant;
 use super::operation::Operation;
-use super::{activation, elementwise, mac, movement, recurrent, reduce, reshape, svdf, windows};
+use super::{
+    activation, batches, elementwise, mac, movement, recurrent, reduce, reshape, shape_numbers, svdf, windows,
+};
 use crate::reading::fault::{Fault, not_costed, not_run};
 use crate::reading::findings::NOT_HANDLED;
 
@@ -73,6 +75,8 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         "TRANSPOSE" => movement::transpose(b, operation),
         "PAD" | "PADV2" => movement::pad(b, operation),
         "CONCATENATION" => movement::concatenation(b, operation),
+        "SPACE_TO_BATCH_ND" => batches::space_to_batch(b, operation),
+        "BATCH_TO_SPACE_ND" => batches::batch_to_space(b, operation),
         "DEPTH_TO_SPACE" | "SPACE_TO_DEPTH" => movement::depth_and_space(b, operation),
         "PACK" => movement::pack(b, operation),
         "SPLIT" | "SPLIT_V" => movement::split(b, operation),
@@ -102,8 +106,11 @@ pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<
         "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => {
             let shape = reshape::target(b, operation)?;
             let output = operation.output()?;
-            let agrees = b.slots[output].info.shape == shape;
+            let agrees = b.slots[output].info.may_have(&shape);
             Ok(agrees.then(|| constant.reshaped(&shape)).flatten())
+        }
+        "STRIDED_SLICE" | "PACK" | "CONCATENATION" | "MUL" | "ADD" | "SUB" | "CAST" => {
+            shape_numbers::fold(b, operation)
         }
         _ => Ok(None),
     }

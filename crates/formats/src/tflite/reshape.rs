@@ -57,7 +57,7 @@ pub(super) fn target(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Vec<u
             };
             match given {
                 Some(given) => resolved(from, &given)?,
-                None => b.shape(output).to_vec(),
+                None => declared(b, output, from)?,
             }
         }
     };
@@ -66,6 +66,16 @@ pub(super) fn target(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Vec<u
         return Err(invalid!("shape {from:?} cannot become {shape:?}"));
     }
     Ok(shape)
+}
+
+/// The shape that the file declares for an output. One open extent becomes what the others leave.
+fn declared(b: &Builder<'_>, output: usize, from: &[usize]) -> Result<Vec<usize>, Fault> {
+    let info = &b.slots[output].info;
+    let open: Vec<usize> = (0..info.shape.len()).filter(|&axis| info.is_open(axis)).collect();
+    let &[axis] = open.as_slice() else { return Ok(info.shape.clone()) };
+    let mut given: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
+    given[axis] = -1;
+    resolved(from, &given)
 }
 
 fn count(shape: &[usize]) -> Result<usize, Fault> {

@@ -9,6 +9,9 @@ use super::names;
 use super::sparsity::Sparsity;
 use crate::reading::fault::{Fault, clean, invalid, unsupported};
 
+/// Integers of 4 bits with a sign, two in a byte. Constants alone are read.
+pub(super) const INT4: &str = "int4";
+
 /// A model with one graph.
 #[derive(Debug)]
 pub(super) struct Model<'a> {
@@ -37,13 +40,26 @@ pub(super) struct TensorInfo {
     /// The type, or the name of one that is not handled.
     pub(super) data_type: Result<DataType, &'static str>,
     pub(super) shape: Vec<usize>,
-    /// Whether the file leaves the first extent open.
-    pub(super) open_batch: bool,
+    /// Which extents the file leaves open. What the shape has there is what a converter put in, mostly 1.
+    pub(super) open: Vec<bool>,
     pub(super) buffer: usize,
     pub(super) quantization: Option<TensorQuantization>,
     /// Set where zeros are left out of the data.
     pub(super) sparsity: Option<Sparsity>,
     pub(super) variable: bool,
+}
+
+impl TensorInfo {
+    /// Whether the file leaves an extent open.
+    pub(super) fn is_open(&self, axis: usize) -> bool {
+        self.open.get(axis) == Some(&true)
+    }
+
+    /// Whether the tensor may have this shape in a run: that of the file, but for extents that are open.
+    pub(super) fn may_have(&self, shape: &[usize]) -> bool {
+        let fits = |axis: usize| self.shape[axis] == shape[axis] || self.is_open(axis);
+        self.shape.len() == shape.len() && (0..shape.len()).all(fits)
+    }
 }
 
 /// `x = (q − zero_point) · scale`. There is one scale for the whole tensor, or one for each index of `axis`.
@@ -182,7 +198,7 @@ fn tensor((number, table): (usize, &Table<'_>)) -> Result<TensorInfo, Fault> {
     };
     Ok(TensorInfo {
         data_type,
-        open_batch: signature.first() == Some(&-1),
+        open: signature.iter().map(|&extent| extent == -1).collect(),
         buffer: table.scalar(2, 0u32)? as usize,
         quantization,
         sparsity: table.table(6)?.map(|parameters| Sparsity::decode(&parameters)).transpose()?,
@@ -208,7 +224,8 @@ fn quantization(table: &Table<'_>, shape: &[usize]) -> Result<Option<TensorQuant
         return Err(invalid!("{} zero points and {} scales", zero_points.len(), scales.len()));
     }
     let zero_points = if zero_points.is_empty() { vec![0] } else { zero_points };
-    let axis = usize::try_from(axis).unwrap_or(usize::MAX);
+    // A tensor of one axis can have them along that one alone. Old converters say the axis of the weights for a bias.
+    let axis = if shape.len() == 1 { 0 } else { usize::try_from(axis).unwrap_or(usize::MAX) };
     if scales.len() > 1 && shape.get(axis) != Some(&scales.len()) {
         return Err(invalid!("{} scales for axis {axis} of {shape:?}", scales.len()));
     }
@@ -244,7 +261,7 @@ fn data_type(number: i8) -> Result<Result<DataType, &'static str>, String> {
         (11, "complex128"),
         (13, "resource"),
         (14, "variant"),
-        (17, "int4"),
+        (17, INT4),
         (19, "int2"),
         (20, "uint4"),
         (21, "float8e4m3fn"),
