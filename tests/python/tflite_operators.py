@@ -588,6 +588,27 @@ def main():
 
         add("reshape to a computed shape", dtype, flattened)
 
+    def tensordot(model, y):
+        """A product along the last axis of a tensor whose other extents may be open, as Keras writes it."""
+        shape, kept, rows = model.tensor((4,), "int32"), model.tensor((3,), "int32"), model.tensor((), "int32")
+        model.op("SHAPE", [y], [shape], "ShapeOptions", outType=2)
+        model.op("GATHER", [shape, model.const(np.array([0, 1, 2], "int32"))], [kept], "GatherOptions")
+        model.op("REDUCE_PROD", [kept, model.const(np.array([0], "int32"))], [rows], "ReducerOptions", keepDims=False)
+        matrix, columns = model.tensor((2,), "int32"), model.const(np.array(4, "int32"))
+        model.op("PACK", [rows, columns], [matrix], "PackOptions", valuesCount=2)
+        flat, made, output = (model.tensor(form, "float32") for form in ((1, 1), (1, 3), (1, 1, 1, 3)))
+        for tensor, signature in ((flat, [-1, -1]), (made, [-1, 3]), (output, [-1, -1, -1, 3])):
+            model.tensors[tensor].shapeSignature = signature
+        model.op("RESHAPE", [y, matrix], [flat], "ReshapeOptions")
+        w, bias = model.const(rng.normal(size=(3, 4)).astype("float32")), model.const(rng.normal(size=3).astype("float32"))
+        model.op("FULLY_CONNECTED", [flat, w, bias], [made], "FullyConnectedOptions")
+        whole = model.tensor((4,), "int32")
+        model.op("CONCATENATION", [kept, model.const(np.array([3], "int32"))], [whole], "ConcatenationOptions", axis=0)
+        model.op("RESHAPE", [made, whole], [output], "ReshapeOptions")
+        return output
+
+    add("product along the last axis", "float32", tensordot)
+
     def int4(kind, shape, out):
         def build(model, y):
             scales = rng.uniform(0.06, 0.2, shape[0]).astype("float32")
@@ -606,6 +627,18 @@ def main():
     cases.add_both("conv_2d int4 weights", "int8", int4("CONV_2D", (3, 3, 2, 4), (1, 5, 6, 3)))
     cases.add_both("conv_2d int4 weights, odd", "int8", int4("CONV_2D", (3, 1, 1, 4), (1, 5, 6, 3)))
     cases.add_both("fully_connected int4 weights", "int8", int4("FULLY_CONNECTED", (50, 120), (1, 50)))
+
+    def matmul(shape, is_transposed):
+        def build(model, y):
+            output = model.tensor((1, 5, 6, 3), "float32")
+            w = model.const(rng.normal(size=shape).astype("float32"))
+            model.op("BATCH_MATMUL", [y, w], [output], "BatchMatMulOptions", adjY=is_transposed)
+            return output
+
+        return build
+
+    add("batch_matmul", "float32", matmul((4, 3), False))
+    add("batch_matmul transposed", "float32", matmul((1, 1, 3, 4), True))
 
     json.dump(cases.cases, sys.stdout, separators=(",", ":"))
     print(f"{len(cases.cases)} cases", file=sys.stderr)

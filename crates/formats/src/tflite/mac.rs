@@ -1,4 +1,4 @@
-//! The operators with weights: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED.
+//! The operators with weights: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED, BATCH_MATMUL.
 
 use std::iter;
 
@@ -96,6 +96,10 @@ fn sums_of_32_bits(operation: &Operation<'_>, field: usize) -> Result<bool, Faul
 }
 
 fn wrong_shapes(b: &Builder<'_>, x: usize, weights: usize) -> Fault {
+    // A tensor without extents may be one whose shape is only known in a run.
+    if b.shape(x).is_empty() {
+        return Fault::UnknownShape;
+    }
     invalid!("weights of shape {:?} for an input of {:?}", b.shape(weights), b.shape(x))
 }
 
@@ -296,6 +300,56 @@ pub(super) fn fully_connected(b: &mut Builder<'_>, operation: &Operation<'_>) ->
         float_product: !per_channel,
         rounds_once: true,
         narrow_sums: sums_of_32_bits(operation, 4)?,
+        own_kernel: false,
+    };
+    draft.lower(b, operation)
+}
+
+/// BATCH_MATMUL of an activation and one constant matrix, `[inputs, filters]`, or `[filters, inputs]` where it is transposed.
+pub(super) fn batch_matmul(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<(), Fault> {
+    operation.arity(2, 2)?;
+    let (x, weights, output) = (operation.input(0)?, operation.input(1)?, operation.output()?);
+    let (given, stored) = (b.shape(x).to_vec(), b.shape(weights).to_vec());
+    let [leading @ .., rows, columns] = stored.as_slice() else { return Err(wrong_shapes(b, x, weights)) };
+    if matches!(b.slots[weights].held, Held::Value(_)) {
+        return Err(not_costed!("both of its matrices depend on the input of the network"));
+    }
+    if operation.options.flag(0)? || leading.iter().any(|&n| n != 1) || given.len() < stored.len() {
+        return Err(not_costed!("its constant is not one matrix on the right"));
+    }
+    if !(b.is_real(x)? && b.is_real(output)?) {
+        return Err(not_costed!("it is handled on real numbers"));
+    }
+    let is_transposed = operation.options.flag(1)?;
+    let (filters, depth) = if is_transposed { (*rows, *columns) } else { (*columns, *rows) };
+    let Some((last, before)) = given.split_last().filter(|(last, _)| **last == depth && depth > 0) else {
+        return Err(wrong_shapes(b, x, weights));
+    };
+    let rows = before.iter().product::<usize>();
+    let (flat, data_type) = (b.flat(x)?, b.data_type(x)?);
+    let input = b.reshaped(&operation.name, flat, &[rows, *last], data_type);
+    let mut transforms = vec![WeightTransform::Reshape(stored[leading.len()..].to_vec())];
+    if !is_transposed {
+        transforms.push(WeightTransform::Transpose(vec![1, 0]));
+    }
+    transforms.push(WeightTransform::Reshape(vec![filters, depth, 1, 1]));
+    let draft = Draft {
+        op: MacOp::Gemm,
+        spec: GeometrySpec::convolution(depth, filters, [1; 2], [per_image(rows, b.network.batch())?, 1]),
+        operand: Operand::ChannelsLast,
+        input,
+        x,
+        weights,
+        bias: None,
+        transforms,
+        filter_axis: leading.len() + usize::from(!is_transposed),
+        fused: Fused::None,
+        input_shape: vec![rows, depth],
+        layer_shape: vec![rows, filters],
+        shape: [before, &[filters]].concat(),
+        float_product: false,
+        rounds_once: true,
+        narrow_sums: false,
         own_kernel: false,
     };
     draft.lower(b, operation)

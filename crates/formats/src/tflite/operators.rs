@@ -37,6 +37,7 @@ pub(super) fn options_kind(kind: &str) -> Option<u8> {
         "UNIDIRECTIONAL_SEQUENCE_LSTM" => 71,
         "RESIZE_NEAREST_NEIGHBOR" => 74,
         "LEAKY_RELU" => 75,
+        "BATCH_MATMUL" => 101,
         "GELU" => 116,
         _ => return None,
     })
@@ -57,6 +58,7 @@ pub(super) fn lower(b: &mut Builder<'_>, operation: &Operation<'_>) -> Result<()
         "DEPTHWISE_CONV_2D" => mac::depthwise(b, operation),
         "TRANSPOSE_CONV" => mac::transposed(b, operation),
         "FULLY_CONNECTED" => mac::fully_connected(b, operation),
+        "BATCH_MATMUL" => mac::batch_matmul(b, operation),
         "UNIDIRECTIONAL_SEQUENCE_LSTM" => recurrent::lstm(b, operation),
         "UNIDIRECTIONAL_SEQUENCE_RNN" => recurrent::rnn(b, operation),
         "SVDF" => svdf::svdf(b, operation),
@@ -109,7 +111,7 @@ pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<
             let agrees = b.slots[output].info.may_have(&shape);
             Ok(agrees.then(|| constant.reshaped(&shape)).flatten())
         }
-        "STRIDED_SLICE" | "PACK" | "CONCATENATION" | "MUL" | "ADD" | "SUB" | "CAST" => {
+        "STRIDED_SLICE" | "PACK" | "CONCATENATION" | "GATHER" | "REDUCE_PROD" | "MUL" | "ADD" | "SUB" | "CAST" => {
             shape_numbers::fold(b, operation)
         }
         _ => Ok(None),

@@ -24,8 +24,8 @@ pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<
     let output = operation.output()?;
     let Ok(data_type @ (DataType::I32 | DataType::I64)) = b.slots[output].info.data_type else { return Ok(None) };
     let inputs = match operation.kind {
-        // The others say where it is cut.
-        "STRIDED_SLICE" => &operation.inputs[..operation.inputs.len().min(1)],
+        // The others say where it is cut, and along which axis.
+        "STRIDED_SLICE" | "REDUCE_PROD" => &operation.inputs[..operation.inputs.len().min(1)],
         _ => operation.inputs,
     };
     let mut given = Vec::with_capacity(inputs.len());
@@ -38,6 +38,8 @@ pub(super) fn fold(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Option<
         "STRIDED_SLICE" => sliced(b, operation, &given)?,
         "PACK" => joined(&given, true),
         "CONCATENATION" => joined(&given, false).filter(|_| operation.fused(1).is_ok_and(|fused| fused == Fused::None)),
+        "GATHER" => gathered(operation, &given),
+        "REDUCE_PROD" => product(operation, &given),
         "CAST" => given.pop(),
         _ => arithmetic(operation, &given),
     };
@@ -82,6 +84,24 @@ fn joined(given: &[Numbers], of_scalars: bool) -> Option<Numbers> {
         values: given.iter().flat_map(|numbers| numbers.values.iter().copied()).collect(),
         is_scalar: false,
     })
+}
+
+/// The numbers of a list at some places. Options are an axis and how many axes are of batches.
+fn gathered(operation: &Operation<'_>, given: &[Numbers]) -> Option<Numbers> {
+    let [list, places] = given else { return None };
+    let is_plain = [0, 1].iter().all(|&field| operation.options.scalar(field, 0i32).is_ok_and(|option| option == 0));
+    let at = |&place: &i64| list.values.get(usize::try_from(place).ok()?).copied();
+    let values = places.values.iter().map(at).collect::<Option<Vec<i64>>>();
+    let values = values.filter(|_| is_plain && !list.is_scalar)?;
+    Some(Numbers { values, is_scalar: places.is_scalar })
+}
+
+/// The product of a list, which has one axis alone.
+fn product(operation: &Operation<'_>, given: &[Numbers]) -> Option<Numbers> {
+    let [list] = given else { return None };
+    let product = list.values.iter().try_fold(1i64, |product, &n| product.checked_mul(n));
+    let is_scalar = !operation.options.flag(0).ok()?;
+    product.filter(|_| !list.is_scalar).map(|product| Numbers { values: vec![product], is_scalar })
 }
 
 /// ADD, SUB and MUL, of two lists as long as one another or with a single number.

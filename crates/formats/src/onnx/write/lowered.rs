@@ -38,6 +38,9 @@ impl Writer<'_> {
         if let IntegerFunction::Softmax { beta, .. } = op.function {
             // Dequantizing by β times the scale is the factor of a softmax.
             inputs.iter_mut().for_each(|q| q.scale *= beta);
+            if let Some(q) = inputs.iter().find(|q| !q.scale.is_finite() || q.scale <= 0.0) {
+                return Err(unsupported!("a softmax with beta {beta} on integers, whose scale would be {}", q.scale));
+            }
         }
         self.add_between(&Node { op: real, ..node.clone() }, &inputs, op.output)
     }
