@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import types
 
 import esnsim
 import pytest
@@ -26,6 +27,7 @@ training = importlib.import_module("esnsim.paper._training")
 page = importlib.import_module("esnsim.paper._page")
 progress = importlib.import_module("esnsim.paper._progress")
 pruned = importlib.import_module("esnsim.paper._pruned")
+ratios = importlib.import_module("esnsim.paper._ratios")
 rows = importlib.import_module("esnsim.paper._rows")
 store = importlib.import_module("esnsim.paper._store")
 
@@ -104,7 +106,7 @@ def shown(out, figure):
 
 
 # Pictures and claims of each figure, and whether it is begun with trained networks.
-BUILT = [("figure2", 2, 6, False), ("figure3", 1, 1, False), ("figure4", 2, 3, True), ("figure5", 3, 3, True), ("figure6", 4, 3, True),
+BUILT = [("figure2", 2, 6, False), ("figure3", 1, 2, False), ("figure4", 2, 3, True), ("figure5", 3, 3, True), ("figure6", 4, 3, True),
          ("figure8", 3, 3, True), ("appendix-b", 1, 2, False), ("fair", 3, 12, True), ("penalty", 3, 3, True)]
 
 
@@ -416,6 +418,24 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_in_a_pipe(is_terminal, m
     lines = stream.getvalue().split("\r")
     first, second = "4 of 10: epochs of training", "5 of 10: epochs, about 50 s to go"
     assert lines == (["", first, second, " " * len(second), ""] if is_terminal else [""])
+
+
+def test_an_accuracy_speaks_for_a_claim_if_every_seed_does():
+    def point(seed, is_slim, top1, cost):
+        return types.SimpleNamespace(seed=seed, is_slim=is_slim, top1=top1, cost=cost)
+
+    def claim(*points):
+        return ratios.ratio_claim("slim is better", "fat", points, lambda p: not p.is_slim, lambda p: p.is_slim, "cost", (0.5,))
+
+    one = [point(0, True, 0.6, 10), point(0, False, 0.7, 20)]
+    assert claim(*one).verdict is page.Verdict.HOLDS
+    # With the other seed slim does not get there.
+    other = claim(*one, point(1, True, 0.4, 10), point(1, False, 0.7, 20))
+    assert other.verdict is page.Verdict.NOT
+    assert "2.00 at 0.5 (1 of 2 seeds, fat alone with 1)" in other.measured
+    alone = claim(point(0, True, 0.4, 10), point(0, False, 0.7, 20), point(1, True, 0.6, 10), point(1, False, 0.4, 20))
+    assert alone.verdict is page.Verdict.NOT
+    assert "with some seeds fat alone, and with others not, reaches 0.5" in alone.measured
 
 
 def test_a_page_has_a_verdict_by_its_cases():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import Any, Callable, Iterable, Sequence
 
@@ -26,36 +27,53 @@ def ratios(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level:
     return found
 
 
+def _outcomes(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level: float) -> list[float]:
+    """As `ratios`, of each seed where one of them reaches the accuracy: 0 where the `dear` ones alone do, infinite where the `cheap` ones
+    do."""
+    found = []
+    for seed in sorted({point.seed for point in points}):
+        one, other = (cheapest((point for point in points if point.seed == seed and chosen(point)), cost, level) for chosen in (dear, cheap))
+        if one is not None and other is not None:
+            found.append(getattr(one, cost) / getattr(other, cost))
+        elif one is not None or other is not None:
+            found.append(math.inf if one is None else 0.0)
+    return found
+
+
 def ratio_claim(says: str, whose: str, points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, levels: Sequence[float],
                 most: float = 1.0) -> Claim:
     """A claim that `whose` cost, that of the points that are `dear`, is larger at each accuracy, and `most` times as large or more at
     one. An accuracy that one side alone reaches speaks for that side, and one that neither reaches for none. Of several seeds the
     mean is told with its standard deviation, and an accuracy speaks for the claim if each of them does.
     """
-    several = {level: found for level in levels if (found := ratios(points, dear, cheap, cost, level))}
-    means = {level: statistics.fmean(found) for level, found in several.items()}
-    seeds = len({point.seed for point in points})
-    alone = {chosen: [level for level in levels if level not in means and cheapest(filter(chosen, points), cost, level) is not None]
-             for chosen in (dear, cheap)}
-    cases = len(means) + len(alone[dear]) + len(alone[cheap])
-    if not cases:
+    several = {level: found for level in levels if (found := _outcomes(points, dear, cheap, cost, level))}
+    if not several:
         return Claim(says, "no accuracy of the list is reached", Verdict.NOT)
-    words = ", ".join(f"{mean_and_deviation(found)} at {level:g}{_beside(found, seeds)}" for level, found in several.items())
+    both = {level: [ratio for ratio in found if 0 < ratio < math.inf] for level, found in several.items()}
+    means = {level: statistics.fmean(found) for level, found in both.items() if found}
+    seeds = len({point.seed for point in points})
+    words = ", ".join(f"{mean_and_deviation(both[level])} at {level:g}{_beside(several[level], seeds, whose)}" for level in means)
     words = words or "none that both reach"
-    for chosen, who in ((dear, f"of the two, {whose} alone reaches"), (cheap, f"of the two, {whose} does not reach")):
-        words += f"; {who} {', '.join(f'{level:g}' for level in alone[chosen])}" if alone[chosen] else ""
+    alone = {level: found for level, found in several.items() if not both[level]}
+    for who, own in ((f"of the two, {whose} alone reaches", [level for level, found in alone.items() if max(found) == 0]),
+                     (f"of the two, {whose} does not reach", [level for level, found in alone.items() if min(found) > 0]),
+                     (f"with some seeds {whose} alone, and with others not, reaches",
+                      [level for level, found in alone.items() if min(found) == 0 < max(found)])):
+        words += f"; {who} {', '.join(f'{level:g}' for level in own)}" if own else ""
     bound = f", and {most:g} or more at one" if most > 1 else ""
-    verdict = Verdict.of(sum(min(found) > 1 for found in several.values()) + len(alone[cheap]), cases)
+    verdict = Verdict.of(sum(min(found) > 1 for found in several.values()), len(several))
     each = " and seed" if seeds > 1 else ""
     return Claim(says, f"{whose} costs this many times as much: {words}. It holds where that is above 1 at each accuracy{each}{bound}",
                  Verdict.IN_PART if verdict is Verdict.HOLDS and max(means.values(), default=0.0) < most else verdict)
 
 
-def _beside(found: Sequence[float], seeds: int) -> str:
-    """What the mean of several seeds does not tell: that it is of some of them, or that one of them says the opposite."""
-    told = [f"{len(found)} of {seeds} seeds"] if len(found) < seeds else []
-    if min(found) <= 1 < statistics.fmean(found):
-        told.append(f"{min(found):.2f} of one seed")
+def _beside(found: Sequence[float], seeds: int, whose: str) -> str:
+    """What the mean of several seeds does not tell: that it is of some of them, and that one of them says the opposite."""
+    both = [ratio for ratio in found if 0 < ratio < math.inf]
+    told = [f"{len(both)} of {seeds} seeds"] if len(both) < seeds else []
+    told += [f"{whose} alone with {found.count(0.0)}"] if 0.0 in found else []
+    if min(both) <= 1 < statistics.fmean(both):
+        told.append(f"{min(both):.2f} of one seed")
     return f" ({', '.join(told)})" if told else ""
 
 
