@@ -42,6 +42,16 @@ def between(kind, extra=(), custom=None, out=(1, 2, 3, 4), signature=None):
     return with_names(model, [x], [y], custom)
 
 
+def behind(kind, out, signature=None):
+    """A layer, an operator that is not understood, an operator, and another layer."""
+    model = Model()
+    x = model.tensor((1, 2, 3, 4), REAL)
+    made, then = (open_extents(model, model.tensor(shape, REAL), signature) for shape in (out, (1, 1, 1, 4)))
+    model.op("REVERSE_V2", [convolution(model, x, (1, 2, 3, 4))], [made])
+    model.op(kind, [made], [then])
+    return model.build([x], [convolution(model, then, (1, 1, 1, 4))])
+
+
 def with_names(model, inputs, outputs, custom):
     file = model.build(inputs, outputs)
     if not custom:
@@ -92,6 +102,8 @@ def main():
         "graph in an operator": between("WHILE"),
         "gather of a table": between("GATHER", [matrix]),
         "layer behind an open shape": between("REVERSE_V2", out=(1, 1, 1, 4), signature=[-1, -1, -1, 4]),
+        "graph behind an open shape": behind("WHILE", (1, 1, 1, 4), [-1, -1, -1, 4]),
+        "layer behind no shape": behind("RELU", ()),
         "torn batch": torn_batch(),
         "open image": open_image(),
         "bias of axis 3": bias_of_axis_3(),

@@ -264,6 +264,9 @@ fn what_is_not_understood_is_told() {
         ("compiled part", 2, 1, "not costed: a part of the network that was compiled for an accelerator"),
         ("graph in an operator", 2, 1, "not costed: it holds graphs of its own, which are not read"),
         ("gather of a table", 2, 0, "operator GATHER"),
+        ("graph behind an open shape", 1, 2, "not costed: it holds graphs of its own, which are not read"),
+        // The file tells the shape behind that.
+        ("layer behind no shape", 2, 0, "operator RELU (node \"t2\") is not run"),
         ("layer behind an open shape", 1, 1, "not costed: the shape of its input is not known"),
     ];
     check_all(told, |&(name, layers, not_costed, said)| {

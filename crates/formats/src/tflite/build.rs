@@ -251,7 +251,8 @@ impl Builder<'_> {
             Fault::NotCosted(reason) => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) if operation.has_weights() => (reason.clone(), Some(reason)),
             Fault::NotRun(reason) => (reason, self.may_multiply(operation).map(str::to_string)),
-            Fault::UnknownShape => (String::new(), operation.has_weights().then(|| UNKNOWN_SHAPE.to_string())),
+            Fault::UnknownShape if operation.has_weights() => (String::new(), Some(UNKNOWN_SHAPE.to_string())),
+            Fault::UnknownShape => (String::new(), self.may_multiply(operation).map(str::to_string)),
             fault @ (Fault::Invalid(_) | Fault::Unsupported(_) | Fault::OpenShape(_) | Fault::TornBatch(_)) => {
                 return Err(fault);
             }
@@ -261,12 +262,11 @@ impl Builder<'_> {
             .filter_map(|&t| if let Held::Value(id) = self.slots[t].held { Some(Some(id)) } else { None })
             .collect();
         let mut outputs = Vec::new();
-        let is_behind_unknown = operation.inputs.iter().flatten().any(|&t| self.slots[t].is_unknown);
         for &tensor in operation.outputs {
             let info = self.slots[tensor].info.clone();
-            // A 1 that stands in an open extent is no extent.
+            // A 1 that stands in an open extent is no extent, and without extents the shape may be known in a run alone.
             let is_placed = (1..info.shape.len()).any(|axis| info.is_open(axis) && info.shape[axis] == 1);
-            self.slots[tensor].is_unknown = is_behind_unknown || is_placed;
+            self.slots[tensor].is_unknown = is_placed || info.shape.is_empty();
             let shape = layout::ours(&info.shape);
             let value = self.new_value(&info.name, info.data_type.ok(), Some(shape), None);
             self.slots[tensor].held = Held::Value(value);

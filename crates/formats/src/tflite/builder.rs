@@ -25,7 +25,8 @@ pub(super) struct Slot {
     pub(super) held: Held,
     /// Whether the file has its elements.
     pub(super) stored: bool,
-    /// Whether an operator that is not understood makes it, and the file leaves extents besides the batch open.
+    /// Whether an operator that is not understood makes it, and the file does not tell its shape: extents besides the batch are open,
+    /// or there are none.
     pub(super) is_unknown: bool,
 }
 
