@@ -68,11 +68,17 @@ pub(super) fn target(b: &Builder<'_>, operation: &Operation<'_>) -> Result<Vec<u
     Ok(shape)
 }
 
-/// The shape that the file declares for an output. One open extent becomes what the others leave.
+/// The shape that the file declares for an output. One open extent becomes what the others leave; several are not known where
+/// what stands in their places cannot be right.
 fn declared(b: &Builder<'_>, output: usize, from: &[usize]) -> Result<Vec<usize>, Fault> {
     let info = &b.slots[output].info;
     let open: Vec<usize> = (0..info.shape.len()).filter(|&axis| info.is_open(axis)).collect();
-    let &[axis] = open.as_slice() else { return Ok(info.shape.clone()) };
+    let axis = match open.as_slice() {
+        &[axis] => axis,
+        [] => return Ok(info.shape.clone()),
+        _ if count(from)? == count(&info.shape)? => return Ok(info.shape.clone()),
+        _ => return Err(Fault::UnknownShape),
+    };
     let mut given: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
     given[axis] = -1;
     resolved(from, &given)
