@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from typing import Any, Callable, Sequence
 
@@ -68,6 +69,32 @@ def together(pairs: Sequence[tuple[float, float]]) -> float:
     """
     ranks = [_ranks([pair[side] for pair in pairs]) for side in (0, 1)]
     return statistics.correlation(*ranks) if all(len(set(side)) > 1 for side in ranks) else 0.0
+
+
+# Student's t for 1 to 9 degrees of freedom, 95 % on both sides together.
+_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+
+
+def interval(values: Sequence[float]) -> float | None:
+    """How far the mean of independent numbers may lie from what was measured, with 95 % confidence; none of a single number. Of more
+    than ten numbers it is a little too far.
+
+    >>> round(interval([1.0, 2.0, 3.0]), 2), interval([1.0])
+    (2.48, None)
+    """
+    if len(values) < 2:
+        return None
+    return _STUDENT[min(len(values) - 1, len(_STUDENT)) - 1] * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def span(values: Sequence[float], form: str) -> str:
+    """The least and the largest number, in a format; one where they are written alike.
+
+    >>> span([0.25, 0.5, 0.125], ".1f"), span([17, 17], "d")
+    ('0.1 to 0.5', '17')
+    """
+    ends = [format(end, form) for end in (min(values), max(values))]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _ranks(values: Sequence[float]) -> list[float]:

@@ -21,7 +21,7 @@ from ._networks import Kind
 _MEMORY = 4.0
 
 #: By scale: test images that tell the accuracy, and training images that BatchNorm statistics are re-estimated on.
-IMAGES = {"small": (2000, 1000), "paper": (10_000, 5000)}
+IMAGES = {"small": (10_000, 1000), "paper": (10_000, 5000)}
 
 _PLAN = """# Trained networks, quantized after training.
 networks = [

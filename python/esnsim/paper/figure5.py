@@ -14,6 +14,8 @@ from ._training import Schedule, Training
 RATES = (0.32, 0.57, 1.02, 1.81)
 SCHEDULES = {"small": Schedule(0.5, 20, 10_000, 200, 2000, 1), "paper": Schedule(1.0, 20, 50_000, 200, 10_000, 3)}
 
+# Steps of a run in the paper.
+_PAPER_STEPS = 5000
 # Epochs at the end that are averaged, and the window in which filters are pruned "within a few epochs".
 _LAST, _FEW = 5, 4
 # Of what a window has: this part of all that were pruned.
@@ -53,8 +55,8 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
     return [
         f"Network: {kinds[0].label}, trained before, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}. {told(job, kinds)}",
         f"Schedule: SGD with momentum 0.9, weight decay 5e-4, {plan.words}, with crops and flips; constant learning rate. The paper has "
-        "ResNet-20 of the full width, 50,000 images and batches of 200.",
-        f"A run has {plan.epochs * (plan.images // plan.batch):,} steps; in the paper 5,000.",
+        f"20 epochs of 50,000 images in batches of 200, which are {_PAPER_STEPS:,} steps, of ResNet-20 of the full width.",
+        f"A run has {plan.epochs * (plan.images // plan.batch):,} steps.",
         f"Validation: {plan.validation:,} test images, as many of each class.",
     ]
 

@@ -20,9 +20,9 @@ from ._starts import Start, exported, starts, told
 from ._training import Schedule, Slimming
 
 WIDTHS = (0.25, 0.5, 0.75)
-SCHEDULES = {"small": Schedule(1.0, 4, 10_000, 64, 2000, 1), "paper": Schedule(4.0, 4, 50_000, 64, 10_000, 3)}
+SCHEDULES = {"small": Schedule(1.0, 4, 50_000, 64, 10_000, 3), "paper": Schedule(4.0, 4, 50_000, 64, 10_000, 3)}
 
-BANNER, WHOLE = "Banner et al. 2018", "whole, one width"
+BANNER, WHOLE, STATISTICS_STAY = "Banner et al. 2018", "whole, one width", "whole, one width, its statistics"
 _COSTS = {"esn_d_filter": "ESN'_d", "esn_d_macs": "ESN_d", "esn_a_macs": "ESN_a"}
 _LEVELS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85)
 
@@ -30,10 +30,15 @@ _LEVELS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85)
 _OURS = """reestimate = [true]
 quantize = [{ bits = "1..8", granularity = "filter", step = "mse" }]
 """
-# Analytical clipping, bits shared out among filters, bias correction; two to eight bits on average.
-_BANNER = """reestimate = [false]
-quantize = [{ bits = 16, granularity = "filter", step = "laplace", allocation = { average-bits = [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0] }, \
-bias-correction = true }]
+# Bits shared out among filters, the norm of each filter restored, weights clipped for Laplace's distribution or not; means are restored
+# where statistics are re-estimated.
+_BANNER = """reestimate = [false, true]
+quantize = [{ bits = 16, granularity = "filter", step = ["max-abs", "laplace"], allocation = { average-bits = [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, \
+6.0, 8.0] }, bias-correction = true }]
+"""
+# The same of the whole network, for who asks what new statistics do.
+_AS_IT_WAS = """reestimate = [false]
+quantize = [{ bits = "1..8", granularity = "filter", step = "mse" }]
 """
 
 
@@ -88,8 +93,9 @@ def _points(job: Job, several: Sequence[Slimming], begun: dict[Kind, Start]) -> 
         files[slim[-1].stem] = (training.network, training.kept)
     ours = [(None, stem, row) for stem, row in swept(job, [*whole.values(), *slim], _OURS)]
     theirs = [(BANNER, stem, row) for stem, row in swept(job, whole.values(), _BANNER)]
+    as_it_was = [(STATISTICS_STAY, stem, row) for stem, row in swept(job, whole.values(), _AS_IT_WAS)]
     found = []
-    for way, stem, row in [*ours, *theirs]:
+    for way, stem, row in [*ours, *theirs, *as_it_was]:
         kind, kept = files[stem]
         name = way or (WHOLE if kept == 1 else f"{kept:g} × the width")
         found.append(Tried(way=name, kept=kept, seed=kind.seed, quantization=row.configuration, live_filters=row.live_filters,
@@ -107,8 +113,10 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         "epoch 2 and 0.001 from epoch 3 on.",
         "Quantization of the slim networks: all layers at one width of 1 to 8 bits on mid-rise, a step a filter by least squares, BatchNorm "
         f"statistics re-estimated on {unlabeled:,} training images without labels. The whole network is quantized so, too.",
-        "Banner et al. 2018 is the whole network with clipping for Laplace's distribution, bits shared out among filters (2 to 8 on "
-        "average), and bias correction. Its statistics stay.",
+        "Banner et al. 2018 is the whole network with bits shared out among filters (1.5 to 8 on average), and the norm of each filter "
+        "restored. Weights are clipped for Laplace's distribution or not, and BatchNorm statistics re-estimated, which restores means, or "
+        "not: of these four the cheapest counts at each accuracy. The clipping of activations that the method has is not used; they have "
+        "8 bits for all networks of the page.",
         "Unequal: slim networks were tuned with labels, as in the paper; the whole network was not.",
         f"Accuracy: the digital engine with activations of 8 bits, on {images:,} test images, as many of each class; bars are one standard "
         "error.",
@@ -123,13 +131,19 @@ def _is_whole(point: Tried) -> bool:
     return point.way == WHOLE
 
 
+def _keeps_statistics(point: Tried) -> bool:
+    return point.way == STATISTICS_STAY
+
+
 def _is_theirs(point: Tried) -> bool:
     return point.way == BANNER
 
 
 def _wins(points: Sequence[Tried], cost: str) -> Claim:
-    return ratio_claim(f"By {_COSTS[cost]}, slim networks reach an accuracy at a lower cost than Banner et al., 2 to 4 times at low cost",
-                       "Banner et al.", points, _is_theirs, _is_slim, cost, _LEVELS, 2.0)
+    # The paper's figure is by ESN'_d.
+    times, most = (", 2 to 4 times at low cost", 2.0) if cost == "esn_d_filter" else ("", 1.0)
+    return ratio_claim(f"By {_COSTS[cost]}, slim networks reach an accuracy at a lower cost than Banner et al.{times}", "Banner et al.",
+                       points, _is_theirs, _is_slim, cost, _LEVELS, most)
 
 
 def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
@@ -143,7 +157,7 @@ def _chart(points: Sequence[Tried], cost: str, title: str) -> Chart:
 
 def _ratios(points: Sequence[Tried]) -> Section:
     pairs = {"Banner et al. over slim": (_is_theirs, _is_slim), "whole over slim": (_is_whole, _is_slim),
-             "Banner et al. over whole": (_is_theirs, _is_whole)}
+             "Banner et al. over whole": (_is_theirs, _is_whole), "whole with its statistics over whole": (_keeps_statistics, _is_whole)}
     rows: list[dict[str, Any]] = [
         {"top-1": f"{level:g}", "cost of": name, **{column: ratio_cell(points, *pair, cost, level)
                                                     for cost, column in _COSTS.items()}}
@@ -151,7 +165,8 @@ def _ratios(points: Sequence[Tried]) -> Section:
     ]
     return Section("How many times as much one costs as another", [
         "At each accuracy the cheapest point that reaches it, mean over seeds. *Whole* is the whole network at one width, quantized as "
-        "the slim ones are; the paper's figure does not have it."], rows)
+        "the slim ones are; the paper's figure does not have it. New statistics cost accuracy at many bits and save much at few: the last "
+        "rows of each accuracy say how much."], rows)
 
 
 def _imagenet() -> Section:
