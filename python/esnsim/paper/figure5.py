@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Sequence
 
+from ..torch.tracker import PRUNED_BELOW
 from ._curves import Curve, chart, csv_rows, curves
 from ._job import Job
 from ._networks import Kind
@@ -41,7 +43,7 @@ def run(job: Job) -> Page:
         opening="A trained network is trained on at a constant learning rate far above the one that it was trained with. Nothing prunes "
                 "filters here but SGD itself: a filter counts as pruned when its largest weight is below 0.001 of its layer's.",
         was_run=_was_run(job, plan, kinds),
-        claims=[_rate_lowers_esn_a(found), _rate_prunes(found), _pruned_at_once(found)],
+        claims=[_rate_lowers_esn_a(found), _rate_prunes(found, plan), _pruned_at_once(found)],
         charts={"loss": chart(found, "loss", "loss"), "esn-a": chart(found, "esn_a", "ESN_a (c = 1)", log_y=True),
                 "pruned": chart(found, "pruned_filters", "pruned filters")},
         rows=csv_rows(rows),
@@ -56,9 +58,25 @@ def _was_run(job: Job, plan: Schedule, kinds: Sequence[Kind]) -> list[str]:
         f"Network: {kinds[0].label}, trained before, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}. {told(job, kinds)}",
         f"Schedule: SGD with momentum 0.9, weight decay 5e-4, {plan.words}, with crops and flips; constant learning rate. The paper has "
         f"20 epochs of 50,000 images in batches of 200, which are {_PAPER_STEPS:,} steps, of ResNet-20 of the full width.",
-        f"A run has {plan.epochs * (plan.images // plan.batch):,} steps.",
+        f"A run has {_steps(plan):,} steps. A filter without a gradient shrinks by weight decay alone, from the largest of its layer to the "
+        f"one that counts as pruned in {', '.join(f'{_steps_to_go(rate):,.0f}' for rate in RATES)} steps at the rates {_told_rates()}.",
         f"Validation: {plan.validation:,} test images, as many of each class.",
     ]
+
+
+def _steps(plan: Schedule) -> int:
+    """Steps of a run."""
+    return plan.epochs * (plan.images // plan.batch)
+
+
+def _steps_to_go(rate: float) -> float:
+    """Steps in which weight decay alone makes a filter so small that it counts as pruned: the learning rate over 1 − momentum, times the
+    decay, is the part of it that goes in a step."""
+    return -math.log(PRUNED_BELOW) / (rate / (1 - 0.9) * 5e-4)
+
+
+def _told_rates() -> str:
+    return ", ".join(f"{rate:g}" for rate in RATES)
 
 
 def _by_seed(found: Sequence[Curve]) -> list[list[Curve]]:
@@ -84,13 +102,17 @@ def _rate_lowers_esn_a(found: Sequence[Curve]) -> Claim:
                  f"{words}; lower at the higher rate in {holding} of {len(pairs)} pairs", Verdict.of(holding, len(pairs)))
 
 
-def _rate_prunes(found: Sequence[Curve]) -> Claim:
-    pairs = [(_pruned(low), _pruned(high)) for runs in _by_seed(found) for low, high in zip(runs, runs[1:])]
+def _rate_prunes(found: Sequence[Curve], plan: Schedule) -> Claim:
+    # Where the lower rate is too low to show a pruned filter within the run, nothing is compared.
+    pairs = [(_pruned(low), _pruned(high)) for runs in _by_seed(found) for low, high in zip(runs, runs[1:])
+             if _steps(plan) >= _steps_to_go(float(low.epochs[0]["settings"]["rate"])) or _pruned(low)]
     holding = sum(high > low for low, high in pairs)
     words = "; ".join(", ".join(str(_pruned(curve)) for curve in runs) for runs in _by_seed(found))
     return Claim("The higher the learning rate, the more filters are pruned by themselves",
-                 f"after the last epoch, from the lowest rate to the highest: {words} of {found[0].epochs[0]['filters']} filters; more at "
-                 f"the higher rate in {holding} of {len(pairs)} pairs", Verdict.of(holding, len(pairs)))
+                 f"after the last epoch, from the lowest rate to the highest: {words} of {found[0].epochs[0]['filters']} filters; "
+                 + (f"more at the higher rate in {holding} of {len(pairs)} pairs whose lower rate could prune in so many steps" if pairs
+                    else "no pair of rates has a lower one that could prune in so many steps"),
+                 Verdict.of(holding, len(pairs)) if pairs else Verdict.OPEN)
 
 
 def _steepest(curve: Curve) -> float:
