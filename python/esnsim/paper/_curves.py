@@ -55,7 +55,7 @@ def _means(group: Sequence[Curve], column: str) -> list[Point]:
 
 def csv_rows(rows: Sequence[Epoch]) -> list[dict[str, Any]]:
     """Epochs as rows of a table, with the settings that differ between runs."""
-    settings = ("seed", "rate", "schedule", "weight_decay", "batch", "images", "start", "data")
+    settings = ("seed", "rate", "schedule", "weight_decay", "batch", "images", "start", "data", "precision")
     own = ("epoch", "learning_rate", "loss", "top1", "esn_a", "filters", "pruned_filters")
     return [{"run": row["run"], **{name: row["settings"][name] for name in settings}, **{name: row[name] for name in own}}
             for row in rows]

@@ -18,7 +18,7 @@ import esnsim
 from .. import BadArgument
 from ._job import Job
 from ._points import Rowed
-from ._training import computes_bfloat16
+from ._training import precision
 
 #: Columns of points that no file has: they are of this machine.
 HIDDEN = ("file",)
@@ -31,8 +31,7 @@ AnyRowed = TypeVar("AnyRowed", bound=Rowed)
 def protocol(job: Job, *parts: Any) -> str:
     """A digest of how the points of a seed are made: `parts`, which are schedules, networks and plans, the data, the precision of
     training and the version of the package."""
-    is_short = computes_bfloat16(torch.device(job.device))
-    own = [esnsim.__version__, "bfloat16" if is_short else "float32", job.digest]
+    own = [esnsim.__version__, precision(torch.device(job.device)), job.digest]
     return hashlib.sha256(json.dumps([*own, *parts]).encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Trained networks that a figure begins with: those of `--start`, else trained here by the paper's schedule."""
+"""Trained networks that a figure begins with: all those of `--start`, or all trained here by the paper's schedule."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 import esnsim
 
+from .. import BadArgument
 from ..torch import is_quantized, to_network
 from ..torch.simulator import plain_copy
 from ._job import Job
@@ -30,15 +31,12 @@ def full_training(job: Job, kind: Kind) -> Training:
 
 def told(job: Job, kinds: Iterable[Kind]) -> str:
     """A sentence that says where trained networks come from."""
-    several, there = list(kinds), job.started()
-    is_given = any(kind in there for kind in several)
-    given = "Trained networks come from the folder of `--start`, whose README states their schedule." if is_given else ""
-    trained = next((full_training(job, kind) for kind in several if kind not in there), None)
-    if trained is None:
-        return given
-    return " ".join(filter(None, [given, f"{'Others' if given else 'Networks'} are trained for {trained.epochs} epochs on "
-                    f"{trained.images:,} images, SGD with momentum 0.9, batches of {trained.batch}, learning rate {trained.rate} with "
-                    f"cosine annealing, weight decay {trained.weight_decay:g}, crops with a margin of 4 and flips."]))
+    if job.start is not None:
+        return "Trained networks come from the folder of `--start`, whose README states their schedule."
+    trained = full_training(job, next(iter(kinds)))
+    return (f"Networks are trained for {trained.epochs} epochs on {trained.images:,} images, SGD with momentum 0.9, batches of "
+            f"{trained.batch}, learning rate {trained.rate} with cosine annealing, weight decay {trained.weight_decay:g}, crops with a "
+            "margin of 4 and flips.")
 
 
 class Start(NamedTuple):
@@ -49,8 +47,15 @@ class Start(NamedTuple):
 
 
 def starts(job: Job, kinds: Iterable[Kind]) -> dict[Kind, Start]:
-    """The network of each kind: that of `--start` where it is there, else one that is trained here."""
+    """The network of each kind: that of `--start`, or one that is trained here where no folder was given.
+
+    Raises `BadArgument` where the folder lacks one: trained by another schedule it would not compare with those that are there.
+    """
     wanted, there = list(kinds), job.started()
+    missing = [f"{kind}.pth" for kind in wanted if kind not in there]
+    if there and missing:
+        raise BadArgument(f"{job.start} lacks {', '.join(missing)}, which {job.figure} begins with; add {'it' if len(missing) == 1 else 'them'}, "
+                          "run other seeds (--seeds, --first-seed), or leave --start out, and all are trained here")
     trainings = {kind: full_training(job, kind) for kind in wanted if kind not in there}
 
     def given(kind: Kind) -> torch.nn.Module:

@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator, Mapping, Optional
 import torch
 from torch.nn import functional
 
+from .. import BadArgument
 from ..torch import AnnealedRate, EsnTracker
 from ._data import balanced, load
 from ._files import write_whole
@@ -207,7 +208,8 @@ def _augmented(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor
 
 
 class Trainer:
-    """Runs trainings, each once: what is in the store is not trained again, and what was stopped goes on behind its last epoch.
+    """Runs trainings, each once: what is in the store is not trained again, and what was stopped goes on behind its last epoch. A run
+    that has epochs with products of another precision is refused, for its epochs would not be those of one run.
 
     Checkpoints lie in `folder`, one for each run; they hold the network, the optimizer, the tracker and the epochs so far, and are
     written whole after each epoch. `told` is called with a run and how many of its epochs are done.
@@ -221,12 +223,24 @@ class Trainer:
 
     def epochs(self, training: Training, start: First = None) -> list[Epoch]:
         """The epochs of a run, trained where the store does not have all of them. `start` makes the network that it begins with."""
-        rows = self._store.epochs(training.run)
+        rows = self._of_one_precision(training, self._store.epochs(training.run))
         return rows if len(rows) == training.epochs else self._trained(training, start)[1]
 
     def network(self, training: Training, start: First = None) -> torch.nn.Module:
         """The network of a run after its last epoch, on the CPU and in evaluation."""
         return self._trained(training, start)[0].cpu().eval()
+
+    def _of_one_precision(self, training: Training, rows: list[Epoch]) -> list[Epoch]:
+        own = self._precision()
+        for row in rows:
+            before = row["settings"].get("precision")
+            if before != own:
+                raise BadArgument(f"{self._folder.parent}: epoch {row['epoch']} of {training.run} was trained with products of {before}, "
+                                  f"and this device takes {own}; go on where it was begun, or give another --out")
+        return rows
+
+    def _precision(self) -> str:
+        return precision(torch.device(self._device))
 
     def _images(self, path: pathlib.Path, count: int) -> ImageSet:
         key = (path, count)
@@ -248,7 +262,7 @@ class Trainer:
             model.load_state_dict(kept["model"])
             optimizer.load_state_dict(kept["optimizer"])
             tracker.load_state_dict(kept["tracker"])
-            rows = kept["rows"]
+            rows = self._of_one_precision(training, kept["rows"])
             self._store.put(rows)
         tracker.attach(optimizer)
         for epoch in range(len(rows), training.epochs):
@@ -289,7 +303,8 @@ class Trainer:
             warnings.simplefilter("ignore", AnnealedRate)
             found = tracker.epoch_end()
         return {
-            "run": training.run, "epoch": epoch, "settings": training.settings, "learning_rate": rate, "loss": loss,
+            "run": training.run, "epoch": epoch, "settings": {**training.settings, "precision": self._precision()},
+            "learning_rate": rate, "loss": loss,
             "top1": top1(model, self._images(self._test, training.validation)), "esn_a": found.total["esn_a"],
             "filters": found.total["filters"], "pruned_filters": found.total["pruned_filters"],
             "layers": {row["name"]: row["esn_a"] for row in found.layers},
@@ -300,6 +315,11 @@ def computes_bfloat16(device: torch.device) -> bool:
     """Whether products of bfloat16 are what a device is fastest at."""
     has_them = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return device.type == "cuda" or bool(has_them())
+
+
+def precision(device: torch.device) -> str:
+    """Of what type the products of training are on a device."""
+    return "bfloat16" if computes_bfloat16(device) else "float32"
 
 
 @torch.no_grad()
