@@ -63,11 +63,23 @@ pub(crate) fn merge_all(mut total: Vec<Moments>, parts: impl IntoIterator<Item =
 }
 
 /// Adds in eight interleaved parts, an order that processors can do at once.
-fn sum(values: &[f32], f: impl Fn(f64) -> f64) -> f64 {
+fn sum(values: &[f32], f: impl Fn(f64) -> f64 + Copy) -> f64 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (chunks, tail) = values.as_chunks::<LANES>();
-    chunks.iter().for_each(|chunk| (0..LANES).for_each(|lane| sums[lane] += f(f64::from(chunk[lane]))));
+    let found = &mut sums;
+    lanes::run(
+        #[inline(always)]
+        move || {
+            let mut sums = [0.0; LANES];
+            for chunk in chunks {
+                for lane in 0..LANES {
+                    sums[lane] += f(f64::from(chunk[lane]));
+                }
+            }
+            *found = sums;
+        },
+    );
     sums.iter().sum::<f64>() + tail.iter().map(|&x| f(f64::from(x))).sum::<f64>()
 }
 

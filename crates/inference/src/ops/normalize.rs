@@ -24,7 +24,10 @@ pub(crate) fn batch_normalization(
         let c = i % channels;
         let factor = scale[c] / (variance[c] + epsilon).sqrt();
         let offset = bias[c] - mean[c] * factor;
-        plane.iter_mut().for_each(|x| *x = *x * factor + offset);
+        lanes::run(
+            #[inline(always)]
+            move || plane.iter_mut().for_each(|x| *x = *x * factor + offset),
+        );
     }
     Ok(array)
 }
