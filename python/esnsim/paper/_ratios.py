@@ -16,6 +16,32 @@ def cheapest(points: Iterable[Any], cost: str, level: float) -> Any:
     return min((point for point in points if point.top1 >= level), key=lambda point: getattr(point, cost), default=None)
 
 
+def cost_between(points: Iterable[Any], cost: str, level: float) -> float | None:
+    """The cost at which a line through the frontier has an accuracy, straight between two neighbours in accuracy and the logarithm of cost;
+    none below the cheapest point and above the best one.
+
+    >>> from types import SimpleNamespace as Point
+    >>> cost_between([Point(top1=0.5, bits=1.0), Point(top1=0.7, bits=4.0), Point(top1=0.6, bits=8.0)], "bits", 0.6)
+    2.0
+    """
+    line: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda point: (getattr(point, cost), -point.top1)):
+        if line and line[-1][0] < level <= point.top1:
+            (before, low), high = line[-1], getattr(point, cost)
+            return float(low * (high / low) ** ((level - before) / (point.top1 - before)))
+        if not line or point.top1 > line[-1][0]:
+            line.append((point.top1, getattr(point, cost)))
+    return None
+
+
+def ratio_cell_between(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level: float) -> str:
+    """As `ratio_cell`, of `cost_between`."""
+    seeds = sorted({point.seed for point in points})
+    pairs = [[cost_between((point for point in points if point.seed == seed and chosen(point)), cost, level) for chosen in (dear, cheap)]
+             for seed in seeds]
+    return _cell([one / other for one, other in pairs if one is not None and other is not None], len(seeds))
+
+
 def ratios(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level: float) -> list[float]:
     """The least cost of the points that are `dear` over that of the `cheap` ones at an accuracy, for each seed where both reach it."""
     found = []
@@ -79,7 +105,10 @@ def _beside(found: Sequence[float], seeds: int, whose: str) -> str:
 
 def ratio_cell(points: Sequence[Any], dear: Chosen, cheap: Chosen, cost: str, level: float) -> str:
     """`ratios` in a cell of a table, with the number of seeds where some do not reach the accuracy."""
-    found, seeds = ratios(points, dear, cheap, cost, level), len({point.seed for point in points})
+    return _cell(ratios(points, dear, cheap, cost, level), len({point.seed for point in points}))
+
+
+def _cell(found: Sequence[float], seeds: int) -> str:
     return mean_and_deviation(found) + (f" ({len(found)} of {seeds} seeds)" if 0 < len(found) < seeds else "")
 
 

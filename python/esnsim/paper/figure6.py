@@ -14,7 +14,7 @@ from ._job import Job
 from ._page import Claim, Page, Picture, Section
 from ._pruned import BOTH, COSTS, PRUNE, QUANTIZE, Tried, is_pruned, is_pruned_and_searched, is_quantized_alone
 from ._pruned_page import charts, frontier, ratio_rows, search_words, was_run
-from ._ratios import ratio_cell, ratio_claim
+from ._ratios import ratio_cell, ratio_cell_between, ratio_claim
 from ._rows import rows_of
 
 
@@ -33,7 +33,7 @@ def run(job: Job) -> Page:
         claims=[_wins(points, cost) for cost in COSTS],
         charts=_pictures(points),
         rows=rows_of(points, _WITHOUT),
-        sections=[_ratios(points), _with_and_without(points), _of_search(points), frontier(points)],
+        sections=[_ratios(points), _between(points), _with_and_without(points), _of_search(points), frontier(points)],
         command=job.command,
     )
 
@@ -115,6 +115,15 @@ def _ratios(points: Sequence[Tried]) -> Section:
         "At each accuracy the cheapest point of each way that reaches it: the cost of quantize only over that of prune-then-quantize, of "
         "several seeds the mean with its standard deviation. The last columns name the points of the first seed by ESN_d, and their "
         "top-1."], ratio_rows(points, is_quantized_alone, is_pruned, ("quantize only", "prune, then quantize")))
+
+
+def _between(points: Sequence[Tried]) -> Section:
+    rows = [{"top-1": f"{level:g}", **{told_as: ratio_cell_between(points, is_quantized_alone, is_pruned, cost, level)
+                                       for cost, told_as in COSTS.items()}} for level in _pruned.LEVELS]
+    return Section("The same, between the points", [
+        "As above, but a way costs at each accuracy what a straight line between its two neighbouring points does, in accuracy and the "
+        "logarithm of cost, as if there were networks between them. This takes the gaps between widths out of the ratio. A dash stands "
+        "where the cheapest point of a way has a higher accuracy, or none reaches it."], rows)
 
 
 def _with_and_without(points: Sequence[Tried]) -> Section:
