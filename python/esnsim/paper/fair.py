@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import statistics
 from typing import Any, Callable, Sequence, TypeVar
 
@@ -19,7 +20,7 @@ from ._networks import Kind
 from ._page import Claim, Page, Section
 from ._points import Costed, Rowed, swept, width
 from ._pruned import ADMM_RATE, RHO
-from ._ratios import cheapest, ratio_cell, ratio_claim
+from ._ratios import cheapest, mean_and_deviation, ratio_cell, ratio_cell_between, ratio_claim
 from ._rows import earlier, protocol, rows_of
 from ._search import searched
 from ._starts import Start, as_networks, exported, starts, told
@@ -92,7 +93,7 @@ def run(job: Job) -> Page:
                 (("esn-d", "esn_d_macs", "ESN_d (bits, c = MACs)"), ("esn-a", "esn_a_macs", "ESN_a (c = MACs)"),
                  ("esn-d-filter", "esn_d_filter", "ESN'_d (bits, c = MACs)"))},
         rows=rows_of(points),
-        sections=[_best(points), _least(points), _search_moves(points), _pruned_or_slim(points)],
+        sections=[_best(points), _least(points), _search_moves(points), _pruned_or_slim(points), _between(points)],
         command=job.command,
         asked="asked",
     )
@@ -347,6 +348,21 @@ def _pruned_or_slim(points: Sequence[Tried]) -> Section:
     return Section("Does a slim network beat a pruned fat one?", [
         "The least cost of the pruned network over that of the slim one at each accuracy: above 1 the slim network is cheaper. A dash stands "
         "where one of them does not reach the accuracy."], rows)
+
+
+def _between(points: Sequence[Tried]) -> Section:
+    pairs = {"fat over slim": _is_fat, "pruned over slim": _is_pruned}
+    rows: list[dict[str, Any]] = []
+    for is_trained, (words, dear) in itertools.product((False, True), pairs.items()):
+        own = [point for point in points if point.is_trained is is_trained and point.is_of_equal_budget]
+        for level in _LEVELS:
+            cells = {name: ratio_cell_between(own, dear, _is_slim, cost, level) for cost, name in _COSTS.items()}
+            if any(cell != mean_and_deviation([]) for cell in cells.values()):
+                rows.append({"quantized": _when(is_trained), "top-1": f"{level:g}", "cost of": words, **cells})
+    return Section("The same, between the points", [
+        "What a network costs at each accuracy where a straight line between two of its widths says so, in accuracy and the logarithm of "
+        "cost, as if there were widths between them. This takes the gaps between widths out of the ratio. An accuracy is left out, "
+        "or has a dash, where the cheapest point of one is more accurate, or none reaches it."], rows)
 
 
 def _best(points: Sequence[Tried]) -> Section:
