@@ -166,9 +166,13 @@ impl Hardware {
             return Err(problem("it is the plan of a sweep; expected a description of hardware".to_string()));
         }
         let kind: Kind = toml::from_str(text).map_err(wrong)?;
-        match kind.engine {
-            EngineKind::Analog => toml::from_str::<AnalogFile>(text).map_err(wrong)?.build().map_err(problem),
-            EngineKind::Digital => toml::from_str::<DigitalFile>(text).map_err(wrong)?.build().map_err(problem),
+        let hardware = match kind.engine {
+            EngineKind::Analog => toml::from_str::<AnalogFile>(text).map_err(wrong)?.build().map_err(problem)?,
+            EngineKind::Digital => toml::from_str::<DigitalFile>(text).map_err(wrong)?.build().map_err(problem)?,
+        };
+        match hardware.uncountable() {
+            Some(found) => Err(problem(found)),
+            None => Ok(hardware),
         }
     }
 }
