@@ -22,6 +22,9 @@ const HELD: usize = 8 << 20;
 /// Chunks that are measured at a stretch, shared among the workers.
 const BATCH: usize = 16;
 
+/// How many such stretches are shared out at a time.
+const LOOKS: usize = 1 << 10;
+
 /// Weights that are looked at at a stretch on the first pass.
 const LOOK: usize = 1 << 17;
 
@@ -93,8 +96,7 @@ fn streamed(network: &Network, id: LayerId, keeps_codes: bool) -> Option<WeightS
 
 /// First pass: the largest magnitude, and that every weight is finite.
 fn max_abs(stream: &WeightStream<'_>, held: bool) -> Result<f64, RunnerError> {
-    let looks: Vec<Range<usize>> =
-        (0..stream.len()).step_by(LOOK).map(|start| start..(start + LOOK).min(stream.len())).collect();
+    let mut looks = (0..stream.len()).step_by(LOOK).map(|start| start..(start + LOOK).min(stream.len()));
     let look = |buffer: &mut Vec<[u8; 4]>, range: &Range<usize>| {
         let weights = stream.read(range.clone(), buffer);
         let largest = largest_magnitude(weights).ok_or_else(|| {
@@ -106,8 +108,16 @@ fn max_abs(stream: &WeightStream<'_>, held: bool) -> Result<f64, RunnerError> {
         }
         largest
     };
-    let found: Vec<Result<f64, RunnerError>> = looks.par_iter().map_init(Vec::new, look).collect();
-    found.into_iter().try_fold(0.0, |largest, found| Ok(f64::max(largest, found?)))
+    let mut largest = 0.0;
+    loop {
+        let batch: Vec<Range<usize>> = looks.by_ref().take(LOOKS).collect();
+        if batch.is_empty() {
+            return Ok(largest);
+        }
+        let found: Vec<Result<f64, RunnerError>> = batch.par_iter().map_init(Vec::new, look).collect();
+        largest =
+            found.into_iter().try_fold(largest, |largest, found| Ok::<_, RunnerError>(f64::max(largest, found?)))?;
+    }
 }
 
 /// Second pass: quantize and count.
