@@ -259,9 +259,12 @@ fn idle_line(hardware: &Hardware, total: &HardwareRun) -> String {
     for &(cause, count) in total.run.idle.iter().filter(|(_, count)| *count > 0) {
         text += &format!(", {:.1} % idle by {cause}", share(count));
     }
-    let ideal = total.check.expected_cycles as f64;
     let bound = total.bound_by().map_or(String::new(), |bound| format!(", bound by {bound}"));
-    format!("{text}{bound}; {} × the cycles of the ideal engine\n", factor(total.cycles().to_f64() / ideal))
+    let beside = match total.check.expected_cycles {
+        0 => "which the ideal engine does in no cycle".to_string(),
+        ideal => format!("{} × the cycles of the ideal engine", factor(total.cycles().to_f64() / ideal as f64)),
+    };
+    format!("{text}{bound}; {beside}\n")
 }
 
 /// What hardware that is not ideal makes of the network: where its energy goes, how fast it is, what its memory holds.
@@ -281,7 +284,10 @@ fn merit_lines(hardware: &Hardware, cost: &NetworkCost, h: usize) -> String {
     let mut text = format!("energy {}{times}: {}\n", energy(hardware, merit.energy_j), parts.join(" + "));
     let groups = EnergyGroup::ALL.iter().zip(merit.energy_by_group_j).filter(|(_, of_group)| *of_group > 0.0);
     let groups = groups.map(|(group, of_group)| format!("{} {}", group.name(), energy(hardware, of_group)));
-    text += &format!("of it {}\n", groups.collect::<Vec<_>>().join(", "));
+    let groups: Vec<String> = groups.collect();
+    if !groups.is_empty() {
+        text += &format!("of it {}\n", groups.join(", "));
+    }
     let tops = |tops: Option<f64>| tops.map_or("–".to_string(), |tops| format!("{tops:.3}"));
     text += &format!(
         "{} TOPS/W counting pruned MACs, {} without; ",
