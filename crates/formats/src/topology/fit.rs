@@ -33,7 +33,10 @@ impl Topology {
             set_shapes(&mut given, index);
         }
         let mut notes = network.notes().to_vec();
-        let text = format!("there is no graph in this file: output positions are those of {}", self.path.display());
+        let text = format!(
+            "there is no graph in this file: output positions are those of {}, and inputs have their padding",
+            self.path.display()
+        );
         notes.push(Note::new(NoteKind::Assumed, text));
         if !pairs.by_name {
             let text = "topology: names differ from those of the weights; rows are taken in order";

@@ -31,6 +31,7 @@ pub struct TopologyText {
 /// so that it matters neither where padding lies nor which way a reader rounds. A layer of several groups has all input
 /// channels and `filters / groups` filters: a depthwise one has one filter. Some properties have no column:
 ///
+/// - Padding: it is a part of the input.
 /// - Dilation: the input is that of a filter without it.
 /// - Unequal strides: the stride along the height stands for both, and the input is as wide as that needs.
 /// - Several independent inputs: they are stacked along the height.
@@ -60,9 +61,19 @@ fn row(geometry: &Geometry) -> [u128; 7] {
     ]
 }
 
+/// Whether windows reach beyond the input.
+fn reads_padding(geometry: &Geometry) -> bool {
+    let spec = geometry.spec();
+    let last = |axis: usize| {
+        (geometry.out_size()[axis] - 1) * spec.stride[axis] + (spec.kernel[axis] - 1) * spec.dilation[axis]
+    };
+    (0..2).any(|axis| spec.pads[axis] > 0 || last(axis) >= spec.pads[axis] + spec.in_size[axis])
+}
+
 fn notes(network: &Network) -> Vec<Note> {
     type Lost = fn(&MacLayer) -> bool;
-    let cases: [(Lost, &str); 5] = [
+    let cases: [(Lost, &str); 6] = [
+        (|l| reads_padding(&l.geometry), "padding: the input has it, and where inputs are fetched it counts"),
         (|l| l.geometry.spec().dilation != [1; 2], "dilation: the input is that of a filter without"),
         (
             |l| l.geometry.spec().stride[0] != l.geometry.spec().stride[1],

@@ -324,7 +324,11 @@ proptest! {
 fn what_the_layout_cannot_say_is_noted() {
     let plain = GeometrySpec { pads: [1; 4], ..GeometrySpec::convolution(4, 8, [3; 2], [8; 2]) };
     assert_eq!(write(&of_layers(&[plain])).text, format!("{CONV}part_ 0.conv0, 10, 10, 3, 3, 4, 8, 1,\n"));
-    assert_eq!(texts(&write(&of_layers(&[plain])).notes), [] as [&str; 0]);
+    let padding = "topology: \"part, 0/conv0\": no column for padding: the input has it, and where inputs are fetched it counts; weights \
+                   and MACs are right";
+    assert_eq!(texts(&write(&of_layers(&[plain])).notes), [padding]);
+    let bare = GeometrySpec { pads: [0; 4], ..plain };
+    assert_eq!(texts(&write(&of_layers(&[bare])).notes), [] as [&str; 0]);
     let cases = [
         (GeometrySpec { dilation: [2, 1], ..plain }, "dilation", "8, 10, 3, 3, 4, 8, 1"),
         (GeometrySpec { stride: [2, 1], ..plain }, "unequal strides", "9, 17, 3, 3, 4, 8, 2"),
@@ -332,7 +336,7 @@ fn what_the_layout_cannot_say_is_noted() {
         (GeometrySpec { repeats: 3, ..plain }, "several inputs", "26, 10, 3, 3, 4, 8, 1"),
     ];
     check_all(cases, |(spec, what, row)| {
-        let topology = write(&of_layers(&[plain, *spec]));
+        let topology = write(&of_layers(&[bare, GeometrySpec { pads: [0; 4], in_size: [10; 2], ..*spec }]));
         assert!(topology.notes.len() == 1 && topology.notes[0].text().contains(*what), "{:?}", topology.notes);
         assert!(topology.text.contains(row), "{}", topology.text);
     });
