@@ -212,7 +212,8 @@ fn run_layer(
     codes: &CodeTensor,
 ) -> Result<LayerRun, RunnerError> {
     if hardware.needs_images() {
-        return Err(RunnerError::NeedsImages { hardware: hardware.engine.name().to_string() });
+        let (hardware, has_graph) = (hardware.engine.name().to_string(), network.has_graph());
+        return Err(RunnerError::NeedsImages { hardware, has_graph });
     }
     let refused = |source| refused(network, hardware, source);
     let engine_layer = Layer::new(&layer.name, &layer.geometry, codes).map_err(refused)?;

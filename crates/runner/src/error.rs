@@ -76,10 +76,20 @@ pub enum RunnerError {
         source: Box<EngineError>,
     },
     /// The cost of an engine depends on activations, and there are none.
-    #[error("{hardware}: its cost depends on the activations of a layer, so that it needs images")]
+    #[error(
+        "{hardware}: its cost depends on the activations of a layer, so that it needs images{}",
+        if *has_graph {
+            ""
+        } else {
+            ", and this network has no graph that they could run through; a description may assume them (assumed_mean_input, \
+             assumed_mean_square_input)"
+        }
+    )]
     NeedsImages {
         /// The hardware's name.
         hardware: String,
+        /// Whether the network could be run on images.
+        has_graph: bool,
     },
     /// A trace that cannot be taken.
     #[error("{}: layer {layer} on {hardware}: {problem}", path.display())]
@@ -172,7 +182,7 @@ impl Failure for RunnerError {
     fn mend(&self) -> Option<Mend> {
         match self {
             RunnerError::AlreadyQuantized { bits, .. } => Some(Mend::LeaveOutBits { bits: *bits }),
-            RunnerError::NeedsImages { .. } => Some(Mend::GiveImages),
+            RunnerError::NeedsImages { has_graph, .. } => has_graph.then_some(Mend::GiveImages),
             RunnerError::Answer { mend, .. } => *mend,
             RunnerError::Label { from_one: true, .. } => Some(Mend::CountLabelsFromOne),
             RunnerError::Label { from_one: false, .. } => Some(Mend::ShiftLabels),

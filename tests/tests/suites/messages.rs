@@ -359,7 +359,7 @@ fn runs(page: &mut Page) {
                 Layer: RunnerError::Layer { path: network(), layer: text("conv1"), problem: text("it has no codes") },
                 AlreadyQuantized: RunnerError::AlreadyQuantized { path: network(), bits: 4 },
                 Engine: RunnerError::Engine { path: network(), hardware: hardware(), source: Box::new(engine_error()) },
-                NeedsImages: RunnerError::NeedsImages { hardware: hardware() },
+                NeedsImages: RunnerError::NeedsImages { hardware: hardware(), has_graph: true },
                 Answer: RunnerError::Answer {
                     path: "net.onnx".into(),
                     output: text("y"),
@@ -398,7 +398,7 @@ fn runs(page: &mut Page) {
             OldStore: ExploreError::OldStore { path: store(), layout: 2 },
             Io: ExploreError::Io { path: store(), source: missing() },
             Landscape: ExploreError::Landscape { hardware: hardware(), source: Box::new(engine_error()) },
-            Run: RunnerError::NeedsImages { hardware: hardware() }.into(),
+            Run: RunnerError::NeedsImages { hardware: hardware(), has_graph: true }.into(),
             Network: network_error().into(),
             Image: image_error().into(),
             Compress: CompressError::Option { option: "bits", problem: text("a bit width is 1 to 16, not 17") }.into(),
@@ -420,7 +420,7 @@ fn face(page: &mut Page) {
         page,
         Error {
             Network: network_error().into(),
-            Run: RunnerError::NeedsImages { hardware: text("mine") }.into(),
+            Run: RunnerError::NeedsImages { hardware: text("mine"), has_graph: true }.into(),
             Explore: ExploreError::StoreInUse { path: "points.sqlite".into() }.into(),
             Image: image_error().into(),
             Output: OutputError { path: "out.csv".into(), problem: text("no space left on device") }.into(),
