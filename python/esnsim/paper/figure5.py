@@ -14,7 +14,7 @@ from ._starts import starts, told
 from ._training import Schedule, Training
 
 RATES = (0.32, 0.57, 1.02, 1.81)
-SCHEDULES = {"small": Schedule(0.5, 20, 10_000, 200, 2000, 1), "paper": Schedule(1.0, 20, 50_000, 200, 10_000, 3)}
+SCHEDULES = {"small": Schedule(0.5, 20, 50_000, 200, 10_000, 1), "paper": Schedule(1.0, 20, 50_000, 200, 10_000, 3)}
 
 # Steps of a run in the paper.
 _PAPER_STEPS = 5000
