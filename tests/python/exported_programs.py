@@ -170,6 +170,21 @@ class Volume(nn.Module):
         return F.avg_pool3d(x, (1, 2, 2)).mean([2, 3, 4])
 
 
+class Roots(nn.Module):
+    """Divided by the root of the mean square, over one axis and over two."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.RMSNorm(6)
+        self.two = nn.RMSNorm((5, 6), eps=1e-3)
+        self.mix = nn.Linear(6, 4)
+        for norm in [self.one, self.two]:
+            norm.weight.data = torch.rand(norm.weight.shape) + 0.5
+
+    def forward(self, x):
+        return self.mix(self.two(self.one(x * 1e-3))).mean(1)
+
+
 def saved(program):
     """The file, without traces of the stack."""
     file, small = io.BytesIO(), io.BytesIO()
@@ -219,6 +234,8 @@ def main():
         case("reaching, decomposed", Reaching(), (1, 1, 45, 2), decomposed=True),
         case("volume", Volume(), (1, 2, 4, 9, 4)),
         case("volume, decomposed", Volume(), (1, 2, 4, 9, 4), decomposed=True),
+        case("roots", Roots(), (1, 5, 6)),
+        case("roots, decomposed", Roots(), (1, 5, 6), decomposed=True),
     ]
     json.dump(cases, sys.stdout, separators=(",", ":"))
 

@@ -18,6 +18,7 @@ pub(super) fn functions(t: &mut Translation<'_>, call: &Call<'_>, family: &str) 
         "sub" => binary(t, call, "Sub"),
         "mul" => binary(t, call, "Mul"),
         "div" => binary(t, call, "Div"),
+        "rsqrt" => reciprocal_root(t, call),
         "pow" => computed(t, call, "Pow", &["self", "exponent"], vec![]),
         "gt" => compare(t, call, "Greater"),
         "ge" => compare(t, call, "GreaterOrEqual"),
@@ -75,6 +76,16 @@ fn binary(t: &mut Translation<'_>, call: &Call<'_>, op_type: &str) -> Result<(),
         right = scaled;
     }
     t.add(call, op_type, vec![left, right], output(call)?, vec![]);
+    Ok(())
+}
+
+/// `1 / √x`.
+fn reciprocal_root(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let made = output(call)?;
+    let Some(data_type) = t.data_type(made) else { return unknown(t, call) };
+    let (input, root) = (operand(t, call, "self", data_type)?, format!("{made}.root"));
+    t.add(call, "Sqrt", vec![input], &root, vec![]);
+    t.add(call, "Reciprocal", vec![root], made, vec![]);
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub(super) fn layers(t: &mut Translation<'_>, call: &Call<'_>, family: &str) -> 
         "matmul" => plain(t, call, "MatMul", &["self", "other"], vec![]),
         "batch_norm" | "_native_batch_norm_legit_no_training" => batch_norm(t, call),
         "layer_norm" | "native_layer_norm" => layer_norm(t, call),
+        "rms_norm" | "_fused_rms_norm" => rms_norm(t, call),
         "max_pool1d" | "max_pool2d" | "max_pool3d" => pool(t, call, "MaxPool"),
         "max_pool2d_with_indices" | "max_pool3d_with_indices" => pool(t, call, "MaxPool"),
         "avg_pool1d" | "avg_pool2d" | "avg_pool3d" => pool(t, call, "AveragePool"),
@@ -155,6 +156,20 @@ fn layer_norm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
     let first = rank.checked_sub(normalized.len()).ok_or_else(|| unsupported!("{normalized:?} of {rank} axes"))?;
     let more = vec![int("axis", first as i64), float("epsilon", call.float("eps", 1e-5)? as f32)];
     t.add(call, "LayerNormalization", inputs.collect(), output(call)?, more);
+    Ok(())
+}
+
+/// Without an epsilon it is the smallest step of float32 above 1.
+fn rms_norm(t: &mut Translation<'_>, call: &Call<'_>) -> Result<(), Fault> {
+    let input = call.tensor("input")?;
+    let normalized = call.ints("normalized_shape")?.unwrap_or_default();
+    let (Some(scale), rank) = (call.optional_tensor("weight")?, call.rank(input)?) else {
+        return unknown(t, call);
+    };
+    let first = rank.checked_sub(normalized.len()).ok_or_else(|| unsupported!("{normalized:?} of {rank} axes"))?;
+    let epsilon = call.float("eps", f64::from(f32::EPSILON))? as f32;
+    let more = vec![int("axis", first as i64), float("epsilon", epsilon)];
+    t.add(call, "RMSNormalization", vec![input.to_string(), scale.to_string()], output(call)?, more);
     Ok(())
 }
 
