@@ -538,7 +538,8 @@ def _restored(file: bytes, path: str, of_embedded: bool, provenance: list[tuple[
 
 
 def from_torch(module: Any, example: Any, **options: Any) -> Network:
-    """A module of PyTorch as a network, by way of ONNX in memory. `example` is an input, or a tuple of inputs, of one image.
+    """A module of PyTorch as a network, by way of ONNX in memory, or of an archive of `torch.export` where ONNX lacks an
+    operator. `example` is an input, or a tuple of inputs, of one image.
 
     `options` are those of `read`. Fake quantization of `esnsim.torch` gives its integers. Nothing of the module changes; it is
     exported in the mode of evaluation.

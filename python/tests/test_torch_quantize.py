@@ -7,6 +7,7 @@ import subprocess
 import esnsim
 import pytest
 
+numpy = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
@@ -163,6 +164,75 @@ def test_a_file_computes_what_the_model_does(tmp_path):
     with torch.no_grad():
         for expected, output in zip(model.eval()(images), found):
             torch.testing.assert_close(torch.from_numpy(output), expected, rtol=1e-4, atol=1e-5)
+
+
+class Encoder(nn.Module):
+    """Attention and an encoder layer, which PyTorch has an operator of its own for where a model is evaluated."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+        self.attention, self.head = nn.MultiheadAttention(16, 2, batch_first=True), nn.Linear(16, 5)
+
+    def forward(self, x):
+        y = self.encoder(x)
+        return self.head(self.attention(y, y, y, need_weights=False)[0].mean(1))
+
+
+def test_attention_is_exported_by_operators_of_its_own():
+    model, tokens = Encoder().eval(), torch.randn(3, 6, 16)
+    network = training.to_network(model, tokens[:1])
+    # Four projections of 16 by 16 and two products by 32 for each of six tokens, four more projections, and the classes.
+    assert sum(network.inspect().layers["macs"]) == 6 * (4 * 16 * 16 + 2 * 16 * 32) + 6 * 4 * 16 * 16 + 5 * 16
+    assert torch.backends.mha.get_fastpath_enabled()
+    found = esnsim.evaluate(network, images=tokens.numpy(), hardware=["ideal-analog"], bits=14).logits["ideal-analog"]
+    with torch.no_grad():
+        expected = torch.cat([model(token[None]) for token in tokens])
+    torch.testing.assert_close(torch.tensor(numpy.asarray(found)), expected, rtol=1e-3, atol=1e-3, check_dtype=False)
+
+
+class Roots(nn.Module):
+    """RMSNorm, which the exporter of ONNX does not take: [1, 5, 8] -> [1, 2]."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(8, 8), nn.RMSNorm(8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.last(self.norm(self.first(x)).mean(1))
+
+
+@pytest.mark.skipif(not hasattr(nn, "RMSNorm"), reason="PyTorch before 2.4")
+@pytest.mark.parametrize("read", [training.to_network, lambda model, example: esnsim.from_torch(model, example)])
+def test_what_onnx_lacks_is_read_by_way_of_an_archive(read):
+    model, tokens = Roots().eval(), torch.randn(2, 5, 8)
+    network = read(model, tokens[:1])
+    assert sum(network.inspect().layers["macs"]) == 5 * 64 + 16 and not network.inspect().notes
+    found = esnsim.evaluate(network, images=tokens.numpy(), hardware=["ideal-analog"], bits=14).logits["ideal-analog"]
+    with torch.no_grad():
+        torch.testing.assert_close(torch.tensor(numpy.asarray(found)), model(tokens), rtol=1e-3, atol=1e-3, check_dtype=False)
+    # Integers are put into a file of ONNX.
+    with pytest.raises(esnsim.Unsupported, match="torch.onnx.export does not take it"):
+        training.to_network(model, tokens[:1], bits=4)
+
+
+class Functions(nn.Module):
+    """Weights of functions alone: [1, 3, 8, 8] -> [1, 5]."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("kernel", torch.randn(8, 3, 3, 3))
+        self.matrix = nn.Parameter(torch.randn(8, 5))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.kernel).mean((2, 3)) @ self.matrix
+
+
+def test_weights_of_functions_are_exported_as_they_are():
+    layers = training.to_network(Functions(), EXAMPLE).inspect().layers
+    assert list(layers["macs"]) == [8 * 3 * 9 * 36, 8 * 5]
+    with pytest.raises(esnsim.BadArgument, match="a Functions has no convolution and no linear layer to quantize"):
+        training.to_network(Functions(), EXAMPLE, bits=4)
 
 
 def test_layers_may_stay_real_or_be_quantized_on_export(tmp_path):

@@ -10,9 +10,9 @@ import torch
 
 from .. import BadArgument, Network, Unsupported, read
 from .._arguments import shown
-from .layers import check_finite, evaluating, inner, known, mac_layers, parameter_name, trained_weight
+from .layers import all_mac_layers, check_finite, evaluating, inner, known, mac_layers, parameter_name, trained_weight
 from .quantize import FakeQuantize, is_quantized, quantizer_for
-from .simulator import as_float, as_onnx, as_tensors, marked, plain_copy
+from .simulator import as_float, as_onnx, as_tensors, marked, plain_copy, read_model
 
 # The integers between here and the simulator have 16 bits.
 _LARGEST = 2 ** 15 - 1
@@ -36,7 +36,8 @@ def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str,
 
     `example` is an input of one image, or a tuple of inputs. Layers that are not fake-quantized get `bits`, one width or one by
     name, with one step from the largest magnitude; without it, and in `skip`, they stay real. `options` are those of
-    `esnsim.read`. The model does not change.
+    `esnsim.read`. The model does not change. Weights of other modules, as LSTM, and those that functions take stay real: `bits=` of
+    `esn` and `simulate` is theirs.
 
     >>> import torch
     >>> from esnsim.torch import quantize, to_network
@@ -50,14 +51,16 @@ def to_network(model: torch.nn.Module, example: Any, *, bits: int | Mapping[str,
     if len(grids) > 1:
         raise BadArgument("some layers are quantized on mid-rise and some on mid-tread; a file has one grid")
     twin = plain_copy(model)
-    for name, module in mac_layers(twin, "export").items() if coded else ():
+    for name, module in all_mac_layers(twin).items() if coded else ():
         if name not in coded and module.weight.dtype == torch.float64:
             raise Unsupported(f"layer {name} is float64 and stays real; bits= quantizes it, model.float() rounds it")
     # What DequantizeLinear makes is float32.
     twin = twin.float() if coded else twin
+    if not coded:
+        return read_model(twin, as_float(twin, example), **_named(model, options))
     stored = _mark(twin, coded)
     file, written = _with_integers(as_onnx(twin, as_float(twin, example)), coded, stored, next(iter(grids), None))
-    network = _read(file, model, options)
+    network = read(file, **_named(model, options))
     _check_arrived(network, {name: coded[name] for name in written})
     return network
 
@@ -81,19 +84,17 @@ def from_torch(module: Any, example: Any, options: Mapping[str, Any]) -> Network
     if is_quantized(module):
         return to_network(module, example, **options)
     with evaluating(module):
-        file = as_onnx(module, as_tensors(example), fold=True)
-    return _read(file, module, options)
+        return read_model(module, as_tensors(example), fold=True, **_named(module, options))
 
 
-def _read(file: bytes, module: torch.nn.Module, options: Mapping[str, Any]) -> Network:
-    """The network of a module, by the module's name where the options have none."""
-    named: dict[str, Any] = {"name": type(inner(module)).__name__, **options}
-    return read(file, **named)
+def _named(module: torch.nn.Module, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with the module's name where they have none."""
+    return {"name": type(inner(module)).__name__, **options}
 
 
 def _coded_layers(model: torch.nn.Module, bits: int | Mapping[str, int] | None, skip: Iterable[str]) -> dict[str, Coded]:
     """The integers of every layer that is fake-quantized, and, at `bits`, of every other one that is not in `skip`."""
-    layers = mac_layers(model, "export")
+    layers = mac_layers(model, "quantize") if bits is not None else all_mac_layers(model)
     passed = known("skip", skip, layers)
     if isinstance(bits, Mapping):
         known("bits", bits, layers)

@@ -48,11 +48,15 @@ def evaluating(model: torch.nn.Module) -> Generator[None, None, None]:
 
 def mac_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:
     """The convolutions and linear layers, by name. Without one there is nothing to `purpose`."""
-    model = inner(model)
-    layers: dict[str, torch.nn.Module] = {name: module for name, module in model.named_modules() if isinstance(module, LAYERS)}
+    layers = all_mac_layers(model)
     if not layers:
-        raise BadArgument(f"a {type(model).__name__} has no convolution and no linear layer to {purpose}")
+        raise BadArgument(f"a {type(inner(model)).__name__} has no convolution and no linear layer to {purpose}")
     return layers
+
+
+def all_mac_layers(model: Any) -> dict[str, torch.nn.Module]:
+    """The convolutions and linear layers, by name, or none."""
+    return {name: module for name, module in inner(model).named_modules() if isinstance(module, LAYERS)}
 
 
 def plain_layers(model: Any, purpose: str) -> dict[str, torch.nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -127,9 +128,11 @@ def as_onnx(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False)
     # Older versions of PyTorch take a file, too, and newer ones say a path alone.
     stream: Any = file
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), _without_fast_paths(), warnings.catch_warnings():
             # What the exporter says of its own future, and of folding constants in a mode of training, which this one is not.
             warnings.simplefilter("ignore", DeprecationWarning)
+            # Checks of shapes in PyTorch's own modules are those of the example, as all shapes of the file.
+            warnings.filterwarnings("ignore", category=vars(torch.jit)["TracerWarning"], module=r"torch\.nn\.")
             warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
             # In the mode that it has, every BatchNorm stays a node of its own.
             mode = torch.onnx.TrainingMode.PRESERVE
@@ -142,9 +145,46 @@ def as_onnx(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False)
     return file.getvalue()
 
 
+@contextlib.contextmanager
+def _without_fast_paths() -> Iterator[None]:
+    """Attention and encoder layers compute by operators that ONNX has, and not by one of their own that PyTorch has for evaluation."""
+    attention: Any = getattr(torch.backends, "mha", None)
+    if attention is None or not attention.get_fastpath_enabled():
+        yield
+        return
+    attention.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        attention.set_fastpath_enabled(True)
+
+
+def read_model(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False, **options: Any) -> Network:
+    """A model as a network, by way of ONNX in memory, or of an archive of `torch.export` where that lacks an operator. `options` are
+    those of `esnsim.read`."""
+    try:
+        content = as_onnx(model, inputs, fold)
+    except Unsupported as refused:
+        if not isinstance(refused.__cause__, torch.onnx.errors.UnsupportedOperatorError):
+            raise
+        try:
+            return read(_as_archive(model, inputs), **options)
+        except Exception:
+            raise refused from refused.__cause__
+    return read(content, **options)
+
+
+def _as_archive(model: torch.nn.Module, inputs: tuple[Any, ...]) -> bytes:
+    file = io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(model, inputs), file)
+    return file.getvalue()
+
+
 def as_network(model: torch.nn.Module, example: Any) -> Network:
-    """A plain model as a network, by way of ONNX in memory."""
-    return read(as_onnx(model, as_float(model, example)), name=type(model).__name__)
+    """A plain model as a network."""
+    return read_model(model, as_float(model, example), name=type(model).__name__)
 
 
 @torch.no_grad()
