@@ -10,7 +10,7 @@ import os
 import struct
 import tempfile
 import warnings
-from typing import Any, Iterator, Mapping
+from typing import Any, Generator, Iterator, Mapping
 
 import torch
 from torch.nn.utils import parametrize
@@ -146,7 +146,7 @@ def as_onnx(model: torch.nn.Module, inputs: tuple[Any, ...], fold: bool = False)
 
 
 @contextlib.contextmanager
-def _without_fast_paths() -> Iterator[None]:
+def _without_fast_paths() -> Generator[None, None, None]:
     """Attention and encoder layers compute by operators that ONNX has, and not by one of their own that PyTorch has for evaluation."""
     attention: Any = getattr(torch.backends, "mha", None)
     if attention is None or not attention.get_fastpath_enabled():
